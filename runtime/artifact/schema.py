@@ -1,0 +1,173 @@
+"""What an artifact says about itself: the config blob, as msgspec structs.
+
+The JSON is strict both ways: an unknown field, a missing field or a wrong type is an `ArtifactError`. It holds no
+timestamp and no path of the machine that compiled it, so that one input and one toolchain give the same bytes.
+"""
+
+from typing import Literal
+
+import msgspec
+
+SCHEMA_VERSION = 1
+CHUNK_SIZE = 2 * 1024 * 1024  # bytes; the unit of sharing on disk, in DRAM and on the wire
+PAGE_SIZE = 4096  # bytes; what a mapped blob or a large weight is aligned to
+
+MANIFEST_MEDIA_TYPE = "application/vnd.oci.image.manifest.v1+json"
+INDEX_MEDIA_TYPE = "application/vnd.oci.image.index.v1+json"
+ARTIFACT_TYPE = "application/vnd.cncf.model.manifest.v1+json"
+CONFIG_MEDIA_TYPE = "application/vnd.infc.config.v1+json"
+MODULE_MEDIA_TYPE = "application/vnd.infc.module.v1.vmfb"
+CHUNK_MEDIA_TYPE = "application/vnd.cncf.model.weight.v1.raw"
+
+DType = Literal["f64", "f32", "f16", "bf16", "i64", "i32", "i16", "i8", "u8", "bool"]
+
+
+class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of all artifact structs: immutable, strict."""
+
+
+class TensorSpec(Struct):
+    """One named input or output.
+
+    `shape` is in elements. `low` and `high` bound an integer input's values, both ends included, where the compiler
+    knows a bound (an index into an embedding table): a value outside is refused before it reaches the module.
+    """
+
+    name: str
+    dtype: DType
+    shape: tuple[int, ...]
+    low: int | None = None
+    high: int | None = None
+
+
+class Method(Struct):
+    """One entry point: its inputs in the order of `forward`, its outputs in the order in which it returns them.
+
+    `returns` is what `forward` returned: one tensor, a sequence of them, or a mapping with the outputs' names as keys.
+    """
+
+    name: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    returns: Literal["tensor", "tuple", "mapping"]
+
+
+class Interface(Struct):
+    """All entry points of a model; codegen and the pool read nothing else about it."""
+
+    methods: tuple[Method, ...]
+
+
+class SlabWeight(Struct):
+    """Where one weight lies in its slab.
+
+    `key` is the parameter's name in the compiled module, `digest` that of the logical tensor (dtype, shape and
+    contents, before packing), `layout` the packing that was applied to it (`row_major`, or `mmt4d[16,1]`), `offset`
+    and `length` are in bytes from the start of the slab.
+    """
+
+    key: str
+    digest: str
+    dtype: DType
+    shape: tuple[int, ...]
+    layout: str
+    offset: int
+    length: int
+
+
+class Slab(Struct):
+    """The weights of one stage on one target, exactly as the module reads them.
+
+    `chunks` are the digests of its `CHUNK_SIZE` pieces in order; the last one may be shorter. `length` in bytes.
+    """
+
+    length: int
+    alignment: int
+    chunks: tuple[str, ...]
+    weights: tuple[SlabWeight, ...]
+
+
+class StageBuild(Struct):
+    """One stage compiled for one target: the module's digest and size in bytes, and its weights."""
+
+    stage: str
+    module: str
+    module_size: int
+    slab: Slab
+
+
+class TargetBuild(Struct):
+    """Everything that one target needs. `features` are CPU features that must be there before a module is loaded."""
+
+    target: str
+    features: tuple[str, ...]
+    stages: tuple[StageBuild, ...]
+
+
+class Stage(Struct):
+    """A part of the model that runs in one place. `inputs` and `outputs` name the values on its edges."""
+
+    name: str
+    placement: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+class MemoryStep(Struct):
+    """One entry of the memory plan: the weight that is needed next, in the order of the forward pass."""
+
+    stage: str
+    key: str
+
+
+class Cost(Struct):
+    """Estimates for one call. `activation_peak` and `bytes_touched` in bytes."""
+
+    flops: int
+    bytes_touched: int
+    activation_peak: int
+
+
+class OutputCheck(Struct):
+    """The comparison of one output with PyTorch's over all trials.
+
+    `max_abs_error` is the largest absolute difference; `max_rel_error` the largest of each trial's difference divided
+    by that trial's largest reference magnitude; `tolerance` bounds `max_rel_error`.
+    """
+
+    output: str
+    max_abs_error: float
+    max_rel_error: float
+    tolerance: float
+
+
+class VerifyReport(Struct):
+    """How the artifact was compared with PyTorch before it was called done."""
+
+    trials: int
+    seed: int
+    outputs: tuple[OutputCheck, ...]
+
+
+class Toolchain(Struct):
+    """Versions of what made the artifact."""
+
+    infc: str
+    torch: str
+    torch_mlir: str
+    iree: str
+
+
+class Config(Struct):
+    """The config blob of an artifact."""
+
+    schema_version: int
+    name: str
+    source: str
+    toolchain: Toolchain
+    interface: Interface
+    stages: tuple[Stage, ...]
+    targets: tuple[TargetBuild, ...]
+    memory_plan: tuple[MemoryStep, ...]
+    cost: Cost
+    verify: VerifyReport | None
