@@ -1,0 +1,112 @@
+"""Pipelines: MLIR's textual syntax over infc's passes and upstream's, and the named ones that the compiler runs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch_mlir import ir
+from torch_mlir.passmanager import PassManager
+
+from infc.errors import CompileError
+
+from .base import Pass
+from .registry import is_ours, lookup
+
+# The compiler's middle, for one CPU target.
+DEFAULT = ",".join(
+    [
+        "infer-raise-weights",
+        # Equal weights become one before packing, so that a tied pair is packed once.
+        "infer-dedupe-weights",
+        "canonicalize",
+        "cse",
+        # Before anything moves the index computation away from the load that it guards.
+        "infer-guard-gathers",
+        # CSE first: two transposes of one weight are one by now, and a weight with one user is what packing looks for.
+        "infer-pack-weights",
+        "canonicalize",
+        "cse",
+        "infer-verify-contract{level=1}",
+    ]
+)
+
+
+def parse(text: str, context: ir.Context) -> PassManager:
+    """A pass manager for `text`, `builtin.module(a,b{x=1},func.func(c))` or the part between the parentheses.
+
+    Raises CompileError when the text is no pipeline or names a pass or an option that does not exist.
+    """
+    body = text.strip()
+    if body.startswith("builtin.module("):
+        if not body.endswith(")"):
+            raise _bad(text, "the parenthesis after builtin.module is not closed")
+        body = body.removeprefix("builtin.module(")[:-1]
+    manager = PassManager("builtin.module", context=context)
+    for element in _split(body):
+        _add(manager, element)
+    return manager
+
+
+def run(module: ir.Operation, text: str) -> None:
+    """Run the pipeline `text` over `module`. Raises CompileError naming the pass that failed."""
+    manager = parse(text, module.context)
+    try:
+        manager.run(module)
+    except ir.MLIRError as error:
+        raise CompileError(
+            str(error),
+            hint="`infc-opt` runs this pipeline on the IR before it; see --save-temps",
+            stage=_failed_pass(text),
+        ) from error
+
+
+def _failed_pass(text: str) -> str:
+    return text if len(text) < 80 else text[:77] + "…"
+
+
+def _add(manager: PassManager, element: str) -> None:
+    name, brace, options = element.partition("{")
+    if not is_ours(name):
+        try:
+            manager.add(element)
+        except ValueError as error:
+            raise _bad(element, str(error).splitlines()[-1]) from None
+        return
+    if brace and not options.endswith("}"):
+        raise _bad(element, "the options' brace is not closed")
+    one = lookup(name).parse_options(options.removesuffix("}"))
+    manager.add(_callback(one), name=name, argument=name)
+
+
+def _callback(one: Pass) -> Any:
+    def call(op: ir.Operation, handle: Any) -> None:
+        try:
+            one.run(op)
+        except CompileError as error:
+            # MLIR reports the diagnostic with the pass's location; the exception itself cannot cross its C++ frames.
+            op.location.emit_error(f"{one.name}: {error.message}")
+            handle.signal_pass_failure()
+
+    return call
+
+
+def _split(body: str) -> Iterator[str]:
+    depth, start = 0, 0
+    for position, character in enumerate(body):
+        depth += {"(": 1, "{": 1, ")": -1, "}": -1}.get(character, 0)
+        if depth < 0:
+            raise _bad(body, f"unbalanced {character!r} at column {position + 1}")
+        if character == "," and depth == 0:
+            yield body[start:position].strip()
+            start = position + 1
+    if depth:
+        raise _bad(body, "a parenthesis or brace is not closed")
+    if body[start:].strip():
+        yield body[start:].strip()
+
+
+def _bad(text: str, why: str) -> CompileError:
+    return CompileError(
+        f"not a pass pipeline: {text!r}: {why}",
+        hint="write it like builtin.module(canonicalize,infer-pack-weights{m0=16}); `infc-opt --list-passes` lists passes",
+        stage="pipeline",
+    )
