@@ -26,7 +26,7 @@ class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Base of all artifact structs: immutable, strict."""
 
 
-class TensorSpec(Struct):
+class TensorSpec(Struct, frozen=True, kw_only=True):
     """One named input or output.
 
     `shape` is in elements. `low` and `high` bound an integer input's values, both ends included, where the compiler
@@ -40,7 +40,7 @@ class TensorSpec(Struct):
     high: int | None = None
 
 
-class Method(Struct):
+class Method(Struct, frozen=True, kw_only=True):
     """One entry point: its inputs in the order of `forward`, its outputs in the order in which it returns them.
 
     `returns` is what `forward` returned: one tensor, a sequence of them, or a mapping with the outputs' names as keys.
@@ -52,13 +52,13 @@ class Method(Struct):
     returns: Literal["tensor", "tuple", "mapping"]
 
 
-class Interface(Struct):
+class Interface(Struct, frozen=True, kw_only=True):
     """All entry points of a model; codegen and the pool read nothing else about it."""
 
     methods: tuple[Method, ...]
 
 
-class SlabWeight(Struct):
+class SlabWeight(Struct, frozen=True, kw_only=True):
     """Where one weight lies in its slab.
 
     `key` is the parameter's name in the compiled module, `digest` that of the logical tensor (dtype, shape and
@@ -75,7 +75,7 @@ class SlabWeight(Struct):
     length: int
 
 
-class Slab(Struct):
+class Slab(Struct, frozen=True, kw_only=True):
     """The weights of one stage on one target, exactly as the module reads them.
 
     `chunks` are the digests of its `CHUNK_SIZE` pieces in order; the last one may be shorter. `length` in bytes.
@@ -87,7 +87,7 @@ class Slab(Struct):
     weights: tuple[SlabWeight, ...]
 
 
-class StageBuild(Struct):
+class StageBuild(Struct, frozen=True, kw_only=True):
     """One stage compiled for one target: the module's digest and size in bytes, and its weights."""
 
     stage: str
@@ -96,7 +96,7 @@ class StageBuild(Struct):
     slab: Slab
 
 
-class TargetBuild(Struct):
+class TargetBuild(Struct, frozen=True, kw_only=True):
     """Everything that one target needs. `features` are CPU features that must be there before a module is loaded."""
 
     target: str
@@ -104,7 +104,7 @@ class TargetBuild(Struct):
     stages: tuple[StageBuild, ...]
 
 
-class Stage(Struct):
+class Stage(Struct, frozen=True, kw_only=True):
     """A part of the model that runs in one place. `inputs` and `outputs` name the values on its edges."""
 
     name: str
@@ -113,14 +113,14 @@ class Stage(Struct):
     outputs: tuple[str, ...]
 
 
-class MemoryStep(Struct):
+class MemoryStep(Struct, frozen=True, kw_only=True):
     """One entry of the memory plan: the weight that is needed next, in the order of the forward pass."""
 
     stage: str
     key: str
 
 
-class Cost(Struct):
+class Cost(Struct, frozen=True, kw_only=True):
     """Estimates for one call. `activation_peak` and `bytes_touched` in bytes."""
 
     flops: int
@@ -128,7 +128,7 @@ class Cost(Struct):
     activation_peak: int
 
 
-class OutputCheck(Struct):
+class OutputCheck(Struct, frozen=True, kw_only=True):
     """The comparison of one output with PyTorch's over all trials.
 
     `max_abs_error` is the largest absolute difference; `max_rel_error` the largest of each trial's difference divided
@@ -141,7 +141,7 @@ class OutputCheck(Struct):
     tolerance: float
 
 
-class VerifyReport(Struct):
+class VerifyReport(Struct, frozen=True, kw_only=True):
     """How the artifact was compared with PyTorch before it was called done."""
 
     trials: int
@@ -149,7 +149,7 @@ class VerifyReport(Struct):
     outputs: tuple[OutputCheck, ...]
 
 
-class Toolchain(Struct):
+class Toolchain(Struct, frozen=True, kw_only=True):
     """Versions of what made the artifact."""
 
     infc: str
@@ -158,7 +158,7 @@ class Toolchain(Struct):
     iree: str
 
 
-class Config(Struct):
+class Config(Struct, frozen=True, kw_only=True):
     """The config blob of an artifact."""
 
     schema_version: int

@@ -1,0 +1,199 @@
+"""Where a writer puts blobs before they have a published name: a temporary tar or folder beside the destination."""
+
+import ctypes
+import errno
+import io
+import os
+import secrets
+import shutil
+import tarfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from infc.errors import ArtifactError
+
+from .digest import hex_of
+from .layout import Blob, DirLayout, Layout, TarLayout
+from .oci import BLOB_FOLDER, INDEX_FILE, OCI_LAYOUT, OCI_LAYOUT_FILE
+from .schema import PAGE_SIZE
+
+INDEX_SIZE = 1024  # bytes kept for the index at the head of the tar; JSON may end in spaces
+_BLOCK = tarfile.BLOCKSIZE
+
+
+class Sink(Protocol):
+    """Takes blobs, shows them for verification, and publishes or forgets them all at once."""
+
+    def put(self, digest: str, data: memoryview) -> Blob:
+        """Stores a blob that is not there yet."""
+        ...
+
+    def layout(self) -> Layout:
+        """The blobs stored up to now, readable; the caller closes it."""
+        ...
+
+    def publish(self, index: bytes) -> None:
+        """Writes the index and gives everything its final name in one step."""
+        ...
+
+    def discard(self) -> None:
+        """Removes everything that was not published."""
+        ...
+
+
+@contextmanager
+def writing(path: Path) -> Generator[None, None, None]:
+    """Turns a failure of the file system into an ArtifactError that names the destination."""
+    try:
+        yield
+    except OSError as error:
+        hint = "free some space on that file system" if error.errno == errno.ENOSPC else ""
+        raise ArtifactError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error
+
+
+def temporary_name(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+
+
+class TarSink:
+    """Blobs go straight into the tar, at page-aligned offsets; only the index at its head is filled in at the end."""
+
+    def __init__(self, path: Path) -> None:
+        if path.exists() and not path.is_file():
+            raise ArtifactError(f"cannot write {path}: it exists and is not a regular file")
+        self._path = path
+        self._temporary = temporary_name(path)
+        self._members: dict[str, Blob] = {}
+        with writing(path):
+            # Not tempfile: its files are private to the user, this one shall have the mode that the umask asks for.
+            self._fd = os.open(self._temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        self._file = os.fdopen(self._fd, "wb", buffering=0)
+        self._tar = tarfile.TarFile(fileobj=self._file, mode="w", format=tarfile.PAX_FORMAT, copybufsize=4 << 20)
+        try:
+            with writing(path):
+                self._add(OCI_LAYOUT_FILE, memoryview(OCI_LAYOUT))
+                self._index = self._add(INDEX_FILE, memoryview(bytes(INDEX_SIZE)))
+        except BaseException:
+            self.discard()
+            raise
+
+    def put(self, digest: str, data: memoryview) -> Blob:
+        with writing(self._path):
+            return self._add(f"{BLOB_FOLDER}/{hex_of(digest)}", data, comment=padding(self._tar.offset))
+
+    def layout(self) -> Layout:
+        return TarLayout(self._temporary, os.open(self._temporary, os.O_RDONLY | os.O_CLOEXEC), dict(self._members))
+
+    def publish(self, index: bytes) -> None:
+        with writing(self._path):
+            self._tar.close()
+            os.pwrite(self._fd, index.ljust(INDEX_SIZE), self._index.offset)
+            os.fsync(self._fd)
+            self._file.close()
+            self._temporary.replace(self._path)
+            sync_folder(self._path.parent)
+
+    def discard(self) -> None:
+        self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+    def _add(self, name: str, data: memoryview, comment: str = "") -> Blob:
+        member = tarfile.TarInfo(name)
+        member.size = len(data)
+        if comment:
+            member.pax_headers = {"comment": comment}
+        self._tar.addfile(member, io.BytesIO(data))
+        stored = -(-len(data) // _BLOCK) * _BLOCK
+        self._members[name] = Blob(self._temporary, self._tar.offset - stored, len(data))
+        return self._members[name]
+
+
+def data_offset(position: int) -> int:
+    """Where the data of a blob begins whose headers begin at `position`: the next page that leaves room for them.
+
+    One plain header takes one block. A padded one takes three at least: extended header, its records, plain header.
+    """
+    offset = -(-(position + _BLOCK) // PAGE_SIZE) * PAGE_SIZE
+    return offset if offset - position in (_BLOCK, *range(3 * _BLOCK, PAGE_SIZE + 1, _BLOCK)) else offset + PAGE_SIZE
+
+
+def padding(position: int) -> str:
+    """The pax comment that fills the headers of a blob so that its data begins at `data_offset(position)`."""
+    records = data_offset(position) - position - 2 * _BLOCK
+    if records < 0:
+        return ""
+    # A pax record is its own length in decimal, a space, "comment=", the value and a line feed.
+    return "." * (records - len(f"{records} comment=\n"))
+
+
+class DirSink:
+    """Blobs are files in a temporary folder that gets the destination's name at the end."""
+
+    def __init__(self, path: Path) -> None:
+        _check_replaceable(path)
+        self._path = path
+        self._temporary = temporary_name(path)
+        with writing(path):
+            (self._temporary / BLOB_FOLDER).mkdir(parents=True)
+
+    def put(self, digest: str, data: memoryview) -> Blob:
+        return self._write(self._temporary / BLOB_FOLDER / hex_of(digest), data)
+
+    def layout(self) -> Layout:
+        return DirLayout(self._temporary)
+
+    def publish(self, index: bytes) -> None:
+        self._write(self._temporary / OCI_LAYOUT_FILE, OCI_LAYOUT)
+        self._write(self._temporary / INDEX_FILE, index)
+        with writing(self._path):
+            for folder in (BLOB_FOLDER, "blobs", "."):
+                sync_folder(self._temporary / folder)
+            if self._path.exists():
+                exchange(self._temporary, self._path)
+            else:
+                self._temporary.rename(self._path)
+            sync_folder(self._path.parent)
+
+    def discard(self) -> None:
+        shutil.rmtree(self._temporary, ignore_errors=True)  # after an exchange this is the old content
+
+    def _write(self, path: Path, data: bytes | memoryview) -> Blob:
+        with writing(self._path), path.open("xb", buffering=0) as file:
+            for start in range(0, len(data), 1 << 30):
+                file.write(data[start : start + (1 << 30)])
+            os.fsync(file.fileno())
+        return Blob(path, 0, len(data))
+
+
+def _check_replaceable(path: Path) -> None:
+    """A folder is only replaced when it is empty or looks like an image layout: `-o ~/work` must not cost the work."""
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise ArtifactError(f"cannot write {path}: it exists and is not a directory")
+    foreign = {entry.name for entry in path.iterdir()} - {OCI_LAYOUT_FILE, INDEX_FILE, "blobs"}
+    if foreign:
+        raise ArtifactError(
+            f"cannot write {path}: the directory holds {min(foreign)!r}, which is no part of an artifact",
+            hint="give a new name, or empty the directory",
+        )
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Swaps two directories in one step (`renameat2` with RENAME_EXCHANGE), which the standard library lacks."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    at_cwd, rename_exchange = -100, 2
+    if libc.renameat2(at_cwd, os.fsencode(one), at_cwd, os.fsencode(other), rename_exchange):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def sync_folder(path: Path) -> None:
+    """Makes the names in a folder survive a power loss."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,121 @@
+"""The consistency of a config with itself and with the blobs of its manifest, before anything is mapped or loaded."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from infc.errors import ArtifactError
+
+from .digest import is_digest
+from .dtypes import INTEGERS, ITEM_SIZE
+from .schema import CHUNK_SIZE, PAGE_SIZE, SCHEMA_VERSION, Config, Interface, Slab, SlabWeight, TensorSpec
+from .slab import ALIGNMENT
+
+MAX_RANK = 32
+
+
+@dataclass(frozen=True)
+class Validator:
+    """Checks one config. Every method raises an ArtifactError that names `where`, the field and the value.
+
+    Args:
+        where: the file, for the messages.
+        blobs: size in bytes of every layer of the manifest, by digest.
+    """
+
+    where: str
+    blobs: Mapping[str, int]
+
+    def config(self, config: Config) -> None:
+        """The whole config."""
+        if config.schema_version != SCHEMA_VERSION:
+            raise self._error(f"schema_version is {config.schema_version}, this infc reads {SCHEMA_VERSION}")
+        if not config.name:
+            raise self._error("name is empty")
+        self._interface(config.interface)
+        self._unique("stages", (stage.name for stage in config.stages))
+        self._unique("targets", (build.target for build in config.targets))
+        names = {stage.name for stage in config.stages}
+        for build in config.targets:
+            where = f"targets[{build.target!r}]"
+            self._unique(f"{where}.stages", (stage.stage for stage in build.stages))
+            if {stage.stage for stage in build.stages} != names:
+                raise self._error(f"{where} builds other stages than {sorted(names)}")
+            for stage in build.stages:
+                self._blob(f"{where}.stages[{stage.stage!r}].module", stage.module, stage.module_size)
+                self._slab(f"{where}.stages[{stage.stage!r}].slab", stage.slab)
+        for step in config.memory_plan:
+            if step.stage not in names:
+                raise self._error(f"memory_plan names stage {step.stage!r}, which does not exist")
+
+    def _interface(self, interface: Interface) -> None:
+        if not interface.methods:
+            raise self._error("interface has no method")
+        self._unique("interface.methods", (method.name for method in interface.methods))
+        for method in interface.methods:
+            where = f"interface.methods[{method.name!r}]"
+            self._unique(f"{where}.inputs", (spec.name for spec in method.inputs))
+            self._unique(f"{where}.outputs", (spec.name for spec in method.outputs))
+            for spec in (*method.inputs, *method.outputs):
+                self._tensor(f"{where}.{spec.name}", spec)
+
+    def _tensor(self, where: str, spec: TensorSpec) -> None:
+        self._shape(where, spec.shape)
+        if spec.low is None and spec.high is None:
+            return
+        if spec.dtype not in INTEGERS:
+            raise self._error(f"{where} has bounds but dtype {spec.dtype}; only integers have bounds")
+        if spec.low is not None and spec.high is not None and spec.low > spec.high:
+            raise self._error(f"{where}.low is {spec.low}, above high {spec.high}")
+
+    def _slab(self, where: str, slab: Slab) -> None:
+        full, rest = divmod(slab.length, CHUNK_SIZE)
+        if slab.length < 0 or len(slab.chunks) != full + bool(rest):
+            raise self._error(f"{where} has {len(slab.chunks)} chunks for a length of {slab.length} bytes")
+        if slab.alignment != PAGE_SIZE:
+            raise self._error(f"{where}.alignment is {slab.alignment}, expected {PAGE_SIZE}")
+        for number, chunk in enumerate(slab.chunks):
+            self._blob(f"{where}.chunks[{number}]", chunk, CHUNK_SIZE if number < full else rest)
+        self._unique(f"{where}.weights", (weight.key for weight in slab.weights))
+        for weight in slab.weights:
+            self._weight(f"{where}.weights[{weight.key!r}]", weight, slab.length)
+
+    def _weight(self, where: str, weight: SlabWeight, slab_length: int) -> None:
+        self._shape(where, weight.shape)
+        expected = math.prod(weight.shape) * ITEM_SIZE[weight.dtype]
+        if weight.length != expected:
+            raise self._error(
+                f"{where}.length is {weight.length}, but {weight.dtype}{list(weight.shape)} takes {expected}"
+            )
+        if weight.offset < 0 or weight.offset + weight.length > slab_length:
+            raise self._error(
+                f"{where} lies at {weight.offset}+{weight.length}, outside its slab of {slab_length} bytes"
+            )
+        if weight.offset % ALIGNMENT:
+            raise self._error(f"{where}.offset is {weight.offset}, not a multiple of {ALIGNMENT}")
+
+    def _shape(self, where: str, shape: tuple[int, ...]) -> None:
+        # The bounds keep the product of the dimensions cheap, whatever the file says.
+        if len(shape) > MAX_RANK or not all(0 <= dim < 1 << 48 for dim in shape):
+            raise self._error(f"{where}.shape has a negative or huge dimension, or more than {MAX_RANK} of them")
+
+    def _blob(self, where: str, digest: str, size: int) -> None:
+        if not is_digest(digest):
+            raise self._error(f"{where} is {digest!r}, expected sha256:<64 hex digits>")
+        if digest not in self.blobs:
+            raise self._error(f"{where} is {digest}, which is not among the manifest's layers")
+        if self.blobs[digest] != size:
+            raise self._error(f"{where} should have {size} bytes, its blob has {self.blobs[digest]}")
+
+    def _unique(self, where: str, names: Iterable[str]) -> None:
+        seen: set[str] = set()
+        for name in names:
+            if name in seen:
+                raise self._error(f"{where} has {name!r} twice")
+            seen.add(name)
+
+    def _error(self, message: str) -> ArtifactError:
+        return ArtifactError(
+            f"{self.where}: inconsistent config: {message}",
+            hint="the artifact was not written by a compatible infc; compile the model again",
+        )
