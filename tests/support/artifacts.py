@@ -1,0 +1,193 @@
+"""Small real artifacts, made without infc's compiler: hand-written MLIR through IREE, weights as parameters.
+
+Two models. `linear` is `y = relu(x @ w + b)` with x f32[2, 8]. `embed` looks up i64 `ids` [2, 3] in a table of 16 rows of
+4 and zeroes the rows where the bool `mask` is false; it also returns the inverted mask.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from infc import __version__
+from infc.runtime.artifact import (
+    MODULE_MEDIA_TYPE,
+    SCHEMA_VERSION,
+    ArtifactWriter,
+    Config,
+    Cost,
+    Form,
+    Interface,
+    MemoryStep,
+    Method,
+    Stage,
+    StageBuild,
+    TargetBuild,
+    TensorSpec,
+    Toolchain,
+    WeightData,
+)
+
+ROWS = 16  # of the embedding table: ids are 0 to 15
+
+LINEAR = Method(
+    name="main",
+    inputs=(TensorSpec(name="x", dtype="f32", shape=(2, 8)),),
+    outputs=(TensorSpec(name="output_0", dtype="f32", shape=(2, 4)),),
+    returns="tensor",
+)
+EMBED = Method(
+    name="main",
+    inputs=(
+        TensorSpec(name="ids", dtype="i64", shape=(2, 3), low=0, high=ROWS - 1),
+        TensorSpec(name="mask", dtype="bool", shape=(2, 3)),
+    ),
+    outputs=(
+        TensorSpec(name="rows", dtype="f32", shape=(2, 3, 4)),
+        TensorSpec(name="masked", dtype="bool", shape=(2, 3)),
+    ),
+    returns="mapping",
+)
+
+LINEAR_MLIR = """
+util.global private @w = #stream.parameter.named<"model"::"w"> : tensor<8x4xf32>
+util.global private @b = #stream.parameter.named<"model"::"b"> : tensor<4xf32>
+func.func @main(%x: tensor<2x8xf32>) -> tensor<2x4xf32> {
+  %w = util.global.load @w : tensor<8x4xf32>
+  %b = util.global.load @b : tensor<4xf32>
+  %empty = tensor.empty() : tensor<2x4xf32>
+  %bias = linalg.broadcast ins(%b : tensor<4xf32>) outs(%empty : tensor<2x4xf32>) dimensions = [0]
+  %y = linalg.matmul ins(%x, %w : tensor<2x8xf32>, tensor<8x4xf32>) outs(%bias : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %zero = arith.constant dense<0.0> : tensor<2x4xf32>
+  %relu = arith.maximumf %y, %zero : tensor<2x4xf32>
+  return %relu : tensor<2x4xf32>
+}
+"""
+EMBED_MLIR = """
+#ij = affine_map<(i, j, k) -> (i, j)>
+#ijk = affine_map<(i, j, k) -> (i, j, k)>
+util.global private @table = #stream.parameter.named<"model"::"table"> : tensor<16x4xf32>
+func.func @main(%ids: tensor<2x3xi64>, %mask: tensor<2x3xi1>) -> (tensor<2x3x4xf32>, tensor<2x3xi1>) {
+  %table = util.global.load @table : tensor<16x4xf32>
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<2x3x4xf32>
+  %rows = linalg.generic {indexing_maps = [#ij, #ij, #ijk], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%ids, %mask : tensor<2x3xi64>, tensor<2x3xi1>) outs(%empty : tensor<2x3x4xf32>) {
+    ^bb0(%id: i64, %keep: i1, %out: f32):
+      %row = arith.index_cast %id : i64 to index
+      %column = linalg.index 2 : index
+      %value = tensor.extract %table[%row, %column] : tensor<16x4xf32>
+      %kept = arith.select %keep, %value, %zero : f32
+      linalg.yield %kept : f32
+  } -> tensor<2x3x4xf32>
+  %true = arith.constant dense<true> : tensor<2x3xi1>
+  %masked = arith.xori %mask, %true : tensor<2x3xi1>
+  return %rows, %masked : tensor<2x3x4xf32>, tensor<2x3xi1>
+}
+"""
+
+
+@cache
+def compile_mlir(text: str) -> bytes:
+    """An IREE module for this machine's CPU."""
+    from iree.compiler import compile_str
+
+    return compile_str(
+        text,
+        extra_args=[
+            "--iree-hal-target-device=local",
+            "--iree-hal-local-target-device-backends=llvm-cpu",
+            "--iree-llvmcpu-target-cpu=host",
+        ],
+    )
+
+
+def weight(key: str, array: np.ndarray) -> WeightData:
+    """A float weight as it lies, named by its own bytes."""
+    digest = f"sha256:{sha256(array.tobytes()).hexdigest()}"
+    return WeightData(key=key, digest=digest, dtype="f32", shape=array.shape, layout="row_major", data=array)
+
+
+def write_artifact(
+    path: Path,
+    name: str,
+    method: Method,
+    module: bytes,
+    weights: Iterable[WeightData],
+    *,
+    form: Form = "tar",
+    features: tuple[str, ...] = (),
+    iree: str = "",
+) -> Path:
+    """One stage, target `cpu`. `iree` is the version that the artifact claims; the installed one by default."""
+    with ArtifactWriter(path, form=form) as writer:
+        digest = writer.add_blob(module, MODULE_MEDIA_TYPE)
+        slab = writer.add_slab(weights)
+        stage = StageBuild(stage="main", module=digest, module_size=len(module), slab=slab)
+        writer.finish(
+            Config(
+                schema_version=SCHEMA_VERSION,
+                name=name,
+                source="sha256:" + "0" * 64,
+                toolchain=Toolchain(
+                    infc=__version__, torch="", torch_mlir="", iree=iree or version("iree-base-runtime")
+                ),
+                interface=Interface(methods=(method,)),
+                stages=(
+                    Stage(
+                        name="main",
+                        placement="cpu",
+                        inputs=tuple(spec.name for spec in method.inputs),
+                        outputs=tuple(spec.name for spec in method.outputs),
+                    ),
+                ),
+                targets=(TargetBuild(target="cpu", features=features, stages=(stage,)),),
+                memory_plan=tuple(MemoryStep(stage="main", key=placed.key) for placed in slab.weights),
+                cost=Cost(flops=0, bytes_touched=slab.length, activation_peak=0),
+                verify=None,
+            )
+        )
+    return path
+
+
+def linear_weights(seed: int = 0) -> dict[str, np.ndarray]:
+    """`w` f32[8, 4] and `b` f32[4]."""
+    rng = np.random.default_rng(seed)
+    return {
+        "w": rng.standard_normal((8, 4), dtype=np.float32),
+        "b": rng.standard_normal(4, dtype=np.float32),
+    }
+
+
+def linear_reference(x: np.ndarray, seed: int = 0) -> np.ndarray:
+    """What the linear model answers, computed by numpy: f32[2, 4]."""
+    weights = linear_weights(seed)
+    return np.maximum(x @ weights["w"] + weights["b"], 0)
+
+
+def write_linear_artifact(
+    path: Path,
+    *,
+    name: str = "linear",
+    seed: int = 0,
+    form: Form = "tar",
+    features: tuple[str, ...] = (),
+    iree: str = "",
+) -> Path:
+    """Writes `relu(x @ w + b)` with the weights of `linear_weights(seed)`."""
+    weights = [weight(key, array) for key, array in linear_weights(seed).items()]
+    module = compile_mlir(LINEAR_MLIR)
+    return write_artifact(path, name, LINEAR, module, weights, form=form, features=features, iree=iree)
+
+
+def embed_table(seed: int = 0) -> np.ndarray:
+    """f32[16, 4]."""
+    return np.random.default_rng(seed).standard_normal((ROWS, 4), dtype=np.float32)
+
+
+def write_embed_artifact(path: Path, *, name: str = "embed", seed: int = 0, form: Form = "tar") -> Path:
+    """Writes the lookup in the table of `embed_table(seed)`."""
+    return write_artifact(path, name, EMBED, compile_mlir(EMBED_MLIR), [weight("table", embed_table(seed))], form=form)
