@@ -1,0 +1,157 @@
+"""A served model as a function from arrays to arrays; no torch is needed for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infc.errors import RemoteError
+
+from ..oip import messages
+from .address import Endpoint, choose
+from .connection import Connection
+from .pointer import Pointer, Source, read_pointer
+from .settings import Settings
+from .tensors import Array, Tensor, check_names, from_metadata, from_wire, to_wire
+
+MODEL_DIGEST_KEY = "infc-model-digest"
+INTERFACE_DIGEST_KEY = "infc-interface-digest"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """The model that the caller means: its name and, where known, the digests of its artifact and interface.
+
+    A server that says no digests (another implementation of the protocol) is taken at its word.
+    """
+
+    name: str
+    digest: str | None = None
+    interface: str | None = None
+
+    def check(self, metadata: Mapping[str, str], address: str) -> None:
+        """Compare with what an answer's initial metadata says.
+
+        Raises:
+            RemoteError: another model, or another version of it, answers to that name.
+        """
+        for key, wanted, thing in (
+            (INTERFACE_DIGEST_KEY, self.interface, "with the interface"),
+            (MODEL_DIGEST_KEY, self.digest, "as"),
+        ):
+            served = metadata.get(key)
+            if wanted is not None and served is not None and served != wanted:
+                raise RemoteError(
+                    f"{address} serves {self.name!r} {thing} {served}, expected was {wanted}",
+                    hint="serve the artifact that the pointer was made from, or write a new pointer for what is served",
+                )
+
+
+@dataclass(frozen=True, eq=False)
+class RemoteModel:
+    """A model in a pool: `infer` takes arrays by name and returns arrays by name.
+
+    Immutable, safe to share between threads, usable after a fork. A pickled one reconnects where it is unpickled,
+    with the token of that place.
+
+    `inputs` and `outputs` are in the order of the compiled `forward`. `timeout` in seconds, for one call.
+    """
+
+    expectation: Expectation
+    connection: Connection
+    timeout: float
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    @property
+    def name(self) -> str:
+        """The name that the pool serves it under."""
+        return self.expectation.name
+
+    @property
+    def address(self) -> str:
+        """The address of the pool."""
+        return self.connection.endpoint.address
+
+    @staticmethod
+    def connect(expectation: Expectation, endpoint: Endpoint, *, timeout: float) -> "RemoteModel":
+        """Read the model's metadata from its pool, once.
+
+        Raises:
+            PoolUnavailable: nobody answers there.
+            ModelNotFound: the pool has no model of that name.
+            RemoteError: it serves another model under that name.
+        """
+        connection = Connection(endpoint)
+        request = messages().ModelMetadataRequest(name=expectation.name)
+        what = f"the metadata of model {expectation.name!r}"
+        response, metadata = connection.call("ModelMetadata", request, what=what, timeout=timeout)
+        expectation.check(metadata, endpoint.address)
+        return RemoteModel(
+            expectation,
+            connection,
+            timeout,
+            from_metadata(response.inputs, model=expectation.name),
+            from_metadata(response.outputs, model=expectation.name),
+        )
+
+    def infer(self, inputs: Mapping[str, Array], *, timeout: float | None = None) -> dict[str, Array]:
+        """Run the model once.
+
+        Args:
+            inputs: an array for each input, of exactly its dtype and shape; bf16 as `ml_dtypes.bfloat16` or as
+                `uint16` bit patterns.
+            timeout: seconds for this call; the model's when left out.
+
+        Returns:
+            The outputs by name, in the model's order: new, writable arrays; bf16 as `uint16` bit patterns.
+
+        Raises:
+            InvalidInput: a name, dtype, shape or value that the model does not take; found before anything is sent,
+                but for values, which the pool checks.
+            RemoteError: of the class that fits, when the pool gives no answer.
+        """
+        check_names(inputs, self.inputs, model=self.name)
+        request = messages().ModelInferRequest(model_name=self.name)
+        for tensor in self.inputs:
+            value = inputs[tensor.name]
+            request.raw_input_contents.append(to_wire(tensor, value, model=self.name))
+            request.inputs.add(name=tensor.name, datatype=tensor.dtype.oip, shape=value.shape)
+        response, metadata = self.connection.call(
+            "ModelInfer", request, what=f"model {self.name!r}", timeout=self.timeout if timeout is None else timeout
+        )
+        self.expectation.check(metadata, self.address)  # a pool may have been given another version meanwhile
+        return from_wire(response, self.outputs, model=self.name)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "RemoteModel":
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reconnect, (self.expectation, self.address, self.timeout)
+
+
+def connect(
+    source: Source | Pointer, *, pool: str | None = None, token: str | None = None, timeout: float | None = None
+) -> RemoteModel:
+    """Connect to the model that a pointer names; needs numpy, not torch.
+
+    Args:
+        source: path or binary file object of a pointer file, or a pointer that was read already.
+        pool: address of the pool; without it `INFC_POOL`, then the pointer's default.
+        token: credential for that pool; without it `INFC_TOKEN`, for a pool named by `pool` or `INFC_POOL`.
+        timeout: seconds that one call may take; without it `INFC_TIMEOUT`, then 60.
+
+    Raises:
+        ArtifactError: no pointer file, or one that is broken.
+        PoolUnavailable, ModelNotFound, RemoteError: see `RemoteModel.connect`.
+    """
+    pointer = source if isinstance(source, Pointer) else read_pointer(source)
+    settings = Settings.from_environment()
+    endpoint = choose(pool, token, settings, pointer.pool)
+    expectation = Expectation(pointer.model, pointer.digest, pointer.interface)
+    return RemoteModel.connect(expectation, endpoint, timeout=settings.timeout if timeout is None else timeout)
+
+
+def _reconnect(expectation: Expectation, address: str, timeout: float) -> RemoteModel:
+    settings = Settings.from_environment()
+    token = settings.token if settings.pool == address else None
+    return RemoteModel.connect(expectation, Endpoint(address, token), timeout=timeout)

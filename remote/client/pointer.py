@@ -1,0 +1,139 @@
+"""The pointer file: a few hundred bytes of text that stand where `model.pt` stood.
+
+    infc pointer v1
+    kind = "module"
+    model = "minilm"
+    digest = "sha256:…"
+    interface = "sha256:…"
+    pool = "127.0.0.1:8500"
+    returns = "tensor"
+
+The first line is the magic, the rest is TOML. Every field is required and no other is known. Reading one runs no
+code and opens no connection.
+"""
+
+import os
+import re
+import stat
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import IO, Literal
+
+from infc.errors import ArtifactError, RemoteError
+
+from .address import check_address
+
+Source = str | os.PathLike[str] | IO[bytes]
+
+MAX_SIZE = 16 * 1024  # bytes; a pointer has a few hundred
+_MAGIC = b"infc pointer v"
+_VERSION = b"1"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_WHAT = "not a pointer this infc understands"
+_HINT = "write it again with `infc codegen OUT.infc -o DIR --pointer model.pt`"
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """What a pointer file says.
+
+    `model` is the name that the pool serves it under, `digest` that of the artifact's manifest, `interface` that of
+    its inputs and outputs, `pool` the default address, `returns` the form in which `forward` returned its outputs.
+    """
+
+    kind: Literal["module"]
+    model: str
+    digest: str
+    interface: str
+    pool: str
+    returns: Literal["tensor", "tuple", "mapping"]
+
+
+def is_pointer(source: object) -> bool:
+    """Whether a path or a seekable binary file object starts like a pointer, of whatever version.
+
+    Only the magic's bytes are read, and a file object is put back to where it was. What cannot be opened or read is no
+    pointer: `torch.load` gives the error that its callers know.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return _starts_like_a_pointer(source)  # pyright: ignore[reportUnknownArgumentType]
+    if not all(hasattr(source, method) for method in ("read", "seek", "tell")):
+        return False
+    file: IO[bytes] = source  # pyright: ignore[reportAssignmentType]
+    try:
+        position = file.tell()
+        start = file.read(len(_MAGIC))
+        file.seek(position)
+    except (OSError, ValueError):  # a pipe; a closed file, or a text file in the middle of a character
+        return False
+    return start == _MAGIC
+
+
+def read_pointer(source: Source) -> Pointer:
+    """Read and check a pointer from a path or from a file object's position to its end.
+
+    Raises:
+        ArtifactError: it is too large, of another version, no TOML, or a field is missing, unknown or wrong.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        with Path(source).open("rb") as file:
+            return _parse(file.read(MAX_SIZE + 1), os.fspath(source))
+    return _parse(source.read(MAX_SIZE + 1), str(getattr(source, "name", "<file object>")))
+
+
+def _starts_like_a_pointer(name: str | os.PathLike[str]) -> bool:
+    try:
+        path = Path(name)
+        if not stat.S_ISREG(path.stat().st_mode):  # reading from a pipe would take bytes away from torch.load
+            return False
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except (OSError, ValueError, TypeError):  # a null byte in the path; a path made of bytes
+        return False
+
+
+def _parse(data: bytes, where: str) -> Pointer:
+    def refuse(why: str) -> ArtifactError:
+        return ArtifactError(f"{where}: {_WHAT}: {why}", hint=_HINT)
+
+    if len(data) > MAX_SIZE:
+        raise refuse(f"it is larger than {MAX_SIZE} bytes")
+    first, _, rest = data.partition(b"\n")
+    if not first.startswith(_MAGIC):
+        raise refuse(f"its first line is {first[:40]!r}, expected {(_MAGIC + _VERSION).decode()!r}")
+    version = first.removeprefix(_MAGIC).strip()
+    if version != _VERSION:
+        raise refuse(f"it is of version {version[:20].decode('ascii', 'replace')!r}, expected 1")
+    try:
+        table = tomllib.loads(rest.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise refuse(f"no valid TOML after the first line: {error}") from error
+    try:
+        return _checked(table)
+    except (ValueError, RemoteError) as error:
+        raise refuse(str(error)) from error
+
+
+def _checked(table: dict[str, object]) -> Pointer:
+    known = {field.name for field in fields(Pointer)}
+    if missing := sorted(known - table.keys()):
+        raise ValueError(f"field {missing[0]!r} is missing")
+    if unknown := sorted(table.keys() - known):
+        raise ValueError(f"unknown field {unknown[0]!r}")
+    text: dict[str, str] = {}
+    for name, value in table.items():
+        if not isinstance(value, str):
+            raise ValueError(f"{name} is {value!r}, expected a string")
+        text[name] = value
+    kind, returns = text["kind"], text["returns"]
+    if kind != "module":
+        raise ValueError(f"kind is {kind!r}, expected 'module'")
+    if returns != "tensor" and returns != "tuple" and returns != "mapping":
+        raise ValueError(f"returns is {returns!r}, expected 'tensor', 'tuple' or 'mapping'")
+    if not text["model"] or not text["model"].isprintable():
+        raise ValueError(f"model is {text['model']!r}, expected a printable name")
+    for name in ("digest", "interface"):
+        if not _DIGEST.fullmatch(text[name]):
+            raise ValueError(f"{name} is {text[name]!r}, expected 'sha256:' and 64 lower-case hexadecimal digits")
+    return Pointer(kind, text["model"], text["digest"], text["interface"], check_address(text["pool"]), returns)
