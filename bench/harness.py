@@ -81,24 +81,30 @@ def interleave(sides: Mapping[str, Callable[[], float]], repetitions: int) -> di
 
 
 def timed(work: Callable[[], object], inner: int = 1) -> Callable[[], float]:
-    """A side whose sample is the mean seconds of `inner` calls of `work`; what it returns is freed off the clock."""
+    """A side whose sample is the mean milliseconds of `inner` calls of `work`, whose result is freed off the clock."""
 
     def measure() -> float:
         gc.collect()
         started = time.perf_counter()
         for _ in range(inner):
             result = work()
-        seconds = (time.perf_counter() - started) / inner
+        milliseconds = (time.perf_counter() - started) * 1000 / inner
         del result
-        return seconds
+        return milliseconds
 
     return measure
 
 
 def row(
-    figure: str, unit: str, value: float | None, sides: dict[str, Side], goal: tuple[str, float] | None = None, why: str = ""
+    figure: str,
+    unit: str,
+    value: float | None,
+    sides: dict[str, Side] | None = None,
+    goal: tuple[str, float] | None = None,
+    why: str = "",
 ) -> Row:
     """A row, judged: `goal` is (`>=` or `<=`, bound)."""
+    sides = sides or {}
     if goal is None:
         return Row(figure, unit, value, sides, why=why)
     relation, bound = goal
@@ -131,7 +137,8 @@ def finish(name: str, rows: list[Row], options: Options, versions: Mapping[str, 
         verdict = {True: "met", False: "NOT MET", None: ""}[entry.met]
         sys.stdout.write(f"{entry.figure:<58} {value:>16}  {entry.goal:>8} {verdict} {entry.why}\n")
         for side, samples in entry.sides.items():
-            sys.stdout.write(f"    {side:<40} {samples.median:.4g} ({samples.min:.4g} … {samples.max:.4g}, n={samples.count})\n")
+            spread = f"{samples.min:.4g} … {samples.max:.4g}, n={samples.count}"
+            sys.stdout.write(f"    {side:<40} {samples.median:.4g} ({spread})\n")
     if options.json:
         document = {
             "benchmark": name,
@@ -161,9 +168,10 @@ def _plot(name: str, rows: list[Row], path: Path) -> None:
         medians = [entry.sides[side].median for side in names]
         low = [entry.sides[side].median - entry.sides[side].min for side in names]
         high = [entry.sides[side].max - entry.sides[side].median for side in names]
-        axis.barh(names, medians, xerr=[low, high], color=["#c0392b" if "infc" in side else "#95a5a6" for side in names])
+        colors = ["#c0392b" if side.startswith("infc") else "#95a5a6" for side in names]
+        axis.barh(names, medians, xerr=[low, high], color=colors)
         axis.set_xscale("log")
-        axis.set_title(entry.figure, fontsize=10)
+        axis.set_title(f"{entry.figure} ({entry.unit})", fontsize=10)
         axis.invert_yaxis()
     figure.suptitle(name)
     figure.tight_layout()
