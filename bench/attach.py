@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
 from harness import Row, finish, interleave, parse_options, row, timed
 from peers import (
     Files,

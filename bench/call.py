@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from infc.remote.client.model import RemoteModel
+
 from harness import Row, finish, interleave, parse_options, row, timed
 from peers import (
     Files,
@@ -22,8 +24,6 @@ from peers import (
     prepared,
     versions,
 )
-
-from infc.remote.client.model import RemoteModel
 
 IN_PROCESS = "infc, in process"
 POOLED = "infc, through the pool"

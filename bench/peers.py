@@ -13,7 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import models
 import numpy as np
 import onnxruntime
 import openvino
@@ -21,6 +20,8 @@ import torch
 
 from infc.runtime.artifact import Artifact
 from infc.runtime.session import Session
+
+import models
 
 THREADS = 2
 ROOT = Path(__file__).parent.parent
