@@ -8,11 +8,11 @@ from support.artifacts import write_embed_artifact, write_linear_artifact
 
 @pytest.fixture(scope="session")
 def linear_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`linear.infc`: relu(x @ w + b), see `support.artifacts`. Shared: do not change the file."""
+    """`linear.infc`: relu(x @ w + b), see `support.artifacts`. Shared: do not change it."""
     return write_linear_artifact(tmp_path_factory.mktemp("linear") / "linear.infc")
 
 
 @pytest.fixture(scope="session")
 def embed_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`embed.infc`: i64 `ids` with bounds and a bool `mask`, see `support.artifacts`. Shared: do not change the file."""
+    """`embed.infc`: i64 `ids` with bounds and a bool `mask`, see `support.artifacts`. Shared: do not change it."""
     return write_embed_artifact(tmp_path_factory.mktemp("embed") / "embed.infc")

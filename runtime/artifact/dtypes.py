@@ -1,5 +1,6 @@
 """The element types of the format: sizes for everybody, numpy types for those who hold arrays."""
 
+import math
 from functools import cache
 
 import numpy as np
@@ -32,3 +33,8 @@ def dtype_name(dtype: np.dtype) -> str:
     """This format's name of a numpy type, or numpy's own name where the format has no such type."""
     names = {numpy: ours for ours, numpy in _NUMPY.items()} | {"bfloat16": "bf16"}
     return names.get(dtype.name, dtype.name)
+
+
+def byte_size(dtype: DType, shape: tuple[int, ...]) -> int:
+    """Bytes that a dense tensor of this type and shape takes."""
+    return math.prod(shape) * ITEM_SIZE[dtype]

@@ -17,10 +17,7 @@ from infc.errors import ArtifactError
 from .digest import hex_of
 from .layout import Blob, DirLayout, Layout, TarLayout
 from .oci import BLOB_FOLDER, INDEX_FILE, OCI_LAYOUT, OCI_LAYOUT_FILE
-from .schema import PAGE_SIZE
-
-INDEX_SIZE = 1024  # bytes kept for the index at the head of the tar; JSON may end in spaces
-_BLOCK = tarfile.BLOCKSIZE
+from .tar_places import INDEX_SIZE, padding, stored
 
 
 class Sink(Protocol):
@@ -105,27 +102,8 @@ class TarSink:
         if comment:
             member.pax_headers = {"comment": comment}
         self._tar.addfile(member, io.BytesIO(data))
-        stored = -(-len(data) // _BLOCK) * _BLOCK
-        self._members[name] = Blob(self._temporary, self._tar.offset - stored, len(data))
+        self._members[name] = Blob(self._temporary, self._tar.offset - stored(len(data)), len(data))
         return self._members[name]
-
-
-def data_offset(position: int) -> int:
-    """Where the data of a blob begins whose headers begin at `position`: the next page that leaves room for them.
-
-    One plain header takes one block. A padded one takes three at least: extended header, its records, plain header.
-    """
-    offset = -(-(position + _BLOCK) // PAGE_SIZE) * PAGE_SIZE
-    return offset if offset - position in (_BLOCK, *range(3 * _BLOCK, PAGE_SIZE + 1, _BLOCK)) else offset + PAGE_SIZE
-
-
-def padding(position: int) -> str:
-    """The pax comment that fills the headers of a blob so that its data begins at `data_offset(position)`."""
-    records = data_offset(position) - position - 2 * _BLOCK
-    if records < 0:
-        return ""
-    # A pax record is its own length in decimal, a space, "comment=", the value and a line feed.
-    return "." * (records - len(f"{records} comment=\n"))
 
 
 class DirSink:

@@ -11,6 +11,7 @@ from infc.errors import ArtifactError
 
 from .layout import FETCH_AGAIN, Blob, TarLayout
 from .oci import BLOB_FOLDER, INDEX_FILE, OCI_LAYOUT_FILE
+from .tar_index import predicted_members
 
 _FILE = re.compile(rf"(?:\./)?({OCI_LAYOUT_FILE}|{re.escape(INDEX_FILE)}|{BLOB_FOLDER}/[0-9a-f]{{64}})")
 _FOLDER = re.compile(r"\.|(?:\./)?blobs(?:/sha256)?")
@@ -59,7 +60,7 @@ def open_tar(path: Path) -> TarLayout:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise ArtifactError(f"{path}: neither a directory nor a regular file")
-        members = _scan(path, fd, status.st_size)
+        members = predicted_members(path, fd, status.st_size) or _scan(path, fd, status.st_size)
     except BaseException:
         os.close(fd)
         raise

@@ -1,5 +1,5 @@
 """Weight memory: what backs the weights of the models that are attached."""
 
-from .mapping import Extent, Mapping
+from .mapping import Mapping
 
-__all__ = ["Extent", "Mapping"]
+__all__ = ["Mapping"]

@@ -7,8 +7,6 @@ import ctypes
 import mmap
 import os
 import weakref
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from infc.errors import ArtifactError
 
@@ -25,108 +23,93 @@ _libc.mmap.argtypes = [
 _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """`length` bytes of an open file from `offset`. The descriptor is needed only while the mapping is made."""
-
-    fd: int
-    offset: int
-    length: int
-
-
 class Mapping:
-    """Extents, one after the other, as one range of read-only memory shared with every process that maps the files.
+    """A range of memory that file ranges are put into one after the other, read-only and shared with other processes.
 
     The pages stay mapped until `close` was called and the last `view` (or array, or IREE buffer made of one) is gone,
     so that no order of closing leaves a pointer into nowhere.
 
     Args:
-        extents: in order. Offsets are multiples of the page size; so are the lengths, but for the last.
+        length: bytes of all file ranges together.
         where: the file that errors name.
 
     Raises:
-        ArtifactError: an offset or length does not allow it, a file is shorter than its extent, or the system
-            refuses the mapping.
+        ArtifactError: the system has no room for a range of that length.
     """
 
-    def __init__(self, extents: Sequence[Extent], *, where: str) -> None:
-        self.length = sum(extent.length for extent in extents)
-        _check(extents, where)
-        if not self.length:
-            self._bytes: ctypes.Array[ctypes.c_ubyte] | None = (ctypes.c_ubyte * 0)()
+    def __init__(self, length: int, *, where: str) -> None:
+        self.length = length
+        self._where = where
+        self._filled = 0
+        self._base = 0
+        self._bytes: ctypes.Array[ctypes.c_ubyte] | None = None
+        if not length:
+            self._bytes = (ctypes.c_ubyte * 0)()
             return
-        reserved = -(-self.length // mmap.PAGESIZE) * mmap.PAGESIZE
-        base = _mmap(None, reserved, _PROT_NONE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE, -1, 0, where)
-        self._bytes = (ctypes.c_ubyte * self.length).from_address(base)
-        weakref.finalize(self._bytes, _libc.munmap, base, reserved)
-        at = base
-        for extent in _merged(extents):
-            # Shared, not private: a descriptor that was opened read-only then rules out a writable mapping for good.
-            _mmap(at, extent.length, mmap.PROT_READ, mmap.MAP_SHARED | _MAP_FIXED, extent.fd, extent.offset, where)
-            at += extent.length
+        reserved = -(-length // mmap.PAGESIZE) * mmap.PAGESIZE
+        self._base = self._mmap(None, reserved, _PROT_NONE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE)
+        self._bytes = (ctypes.c_ubyte * length).from_address(self._base)
+        # Not at exit: IREE's own threads and objects may still look at the pages then.
+        weakref.finalize(self._bytes, _libc.munmap, self._base, reserved).atexit = False
+
+    def append(self, fd: int, offset: int, length: int) -> None:
+        """Maps `length` bytes of a file from `offset` behind what is there. The descriptor may be closed afterwards.
+
+        Raises:
+            ArtifactError: the offset is not on a page, the range before this one did not fill its last page, or the
+                file is shorter.
+        """
+        if not length:
+            return
+        if offset % mmap.PAGESIZE:
+            raise ArtifactError(
+                f"{self._where}: a blob begins at byte {offset}, not on a page of {mmap.PAGESIZE} bytes, "
+                "so it cannot be mapped",
+                hint="the tar was repacked by another tool; unpack it and use the directory, or compile again",
+            )
+        if self._filled % mmap.PAGESIZE or self._filled + length > self.length:
+            raise ArtifactError(
+                f"{self._where}: {length} bytes do not fit behind {self._filled} of {self.length}, "
+                f"which must be whole pages of {mmap.PAGESIZE}"
+            )
+        size = os.fstat(fd).st_size
+        if offset + length > size:
+            # Touching a page past the end would kill the process with SIGBUS.
+            raise ArtifactError(
+                f"{self._where}: the file has {size} bytes, but a blob ends at {offset + length}",
+                hint="the file was truncated after it was opened; fetch or compile it again",
+            )
+        # Shared, not private: a descriptor that was opened read-only then rules out a writable mapping for good.
+        self._mmap(self._base + self._filled, length, mmap.PROT_READ, mmap.MAP_SHARED | _MAP_FIXED, fd, offset)
+        self._filled += length
 
     @property
     def address(self) -> int:
         """Where the range begins in this process."""
-        return ctypes.addressof(self._open())
+        return self._base
 
     def view(self) -> memoryview:
-        """All bytes, read-only, not copied."""
-        return memoryview(self._open()).cast("B").toreadonly()
+        """All bytes, read-only, not copied.
+
+        Raises:
+            ValueError: the mapping is closed, or not filled to its length.
+        """
+        if self._bytes is None or self._filled != self.length:
+            raise ValueError("the mapping is closed or incomplete")
+        return memoryview(self._bytes).cast("B").toreadonly()
 
     def close(self) -> None:
         """Lets the pages go when nothing uses them any more. May be called twice."""
         self._bytes = None
 
-    def _open(self) -> "ctypes.Array[ctypes.c_ubyte]":
-        if self._bytes is None:
-            raise ValueError("the mapping is closed")
-        return self._bytes
-
-
-def _check(extents: Sequence[Extent], where: str) -> None:
-    sizes: dict[int, int] = {}
-    for number, extent in enumerate(extents):
-        if extent.offset % mmap.PAGESIZE:
+    def _mmap(
+        self, address: int | None, length: int, protection: int, flags: int, fd: int = -1, offset: int = 0
+    ) -> int:
+        mapped = _libc.mmap(address, length, protection, flags, fd, offset)
+        if mapped == _FAILED:
+            code = ctypes.get_errno()
             raise ArtifactError(
-                f"{where}: a blob begins at byte {extent.offset}, not on a page of {mmap.PAGESIZE} bytes, "
-                "so it cannot be mapped",
-                hint="the tar was repacked by another tool; unpack it and use the directory, or compile again",
+                f"{self._where}: cannot map {length} bytes: {os.strerror(code)}",
+                hint="the system limits mappings (vm.max_map_count) or address space (ulimit -v)",
             )
-        if extent.length % mmap.PAGESIZE and number + 1 < len(extents):
-            raise ArtifactError(
-                f"{where}: a chunk of {extent.length} bytes, not the last, does not fill pages of {mmap.PAGESIZE}"
-            )
-        if extent.fd not in sizes:
-            sizes[extent.fd] = os.fstat(extent.fd).st_size
-        if extent.offset + extent.length > sizes[extent.fd]:
-            # Touching a page past the end would kill the process with SIGBUS.
-            raise ArtifactError(
-                f"{where}: the file has {sizes[extent.fd]} bytes, but a blob ends at {extent.offset + extent.length}",
-                hint="the file was truncated after it was opened; fetch or compile it again",
-            )
-
-
-def _merged(extents: Sequence[Extent]) -> Iterable[Extent]:
-    """Neighbours in one file become one extent: one system call, and one entry in the kernel's list of mappings."""
-    pending: Extent | None = None
-    for extent in extents:
-        if pending and pending.fd == extent.fd and pending.offset + pending.length == extent.offset:
-            pending = Extent(pending.fd, pending.offset, pending.length + extent.length)
-            continue
-        if pending:
-            yield pending
-        pending = extent if extent.length else None
-    if pending:
-        yield pending
-
-
-def _mmap(address: int | None, length: int, protection: int, flags: int, fd: int, offset: int, where: str) -> int:
-    mapped = _libc.mmap(address, length, protection, flags, fd, offset)
-    if mapped == _FAILED:
-        code = ctypes.get_errno()
-        raise ArtifactError(
-            f"{where}: cannot map {length} bytes: {os.strerror(code)}",
-            hint="the system limits mappings (vm.max_map_count) or address space (ulimit -v)",
-        )
-    return mapped
+        return mapped

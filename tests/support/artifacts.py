@@ -1,7 +1,7 @@
 """Small real artifacts, made without infc's compiler: hand-written MLIR through IREE, weights as parameters.
 
-Two models. `linear` is `y = relu(x @ w + b)` with x f32[2, 8]. `embed` looks up i64 `ids` [2, 3] in a table of 16 rows of
-4 and zeroes the rows where the bool `mask` is false; it also returns the inverted mask.
+Two models. `linear` is `y = relu(x @ w + b)` with x f32[2, 8]. `embed` looks up i64 `ids` [2, 3] in a table of 16 rows
+of 4 and zeroes the rows where the bool `mask` is false; it also returns the inverted mask.
 """
 
 from collections.abc import Iterable
@@ -95,7 +95,7 @@ def compile_mlir(text: str) -> bytes:
     """An IREE module for this machine's CPU."""
     from iree.compiler import compile_str
 
-    return compile_str(
+    module = compile_str(
         text,
         extra_args=[
             "--iree-hal-target-device=local",
@@ -103,6 +103,8 @@ def compile_mlir(text: str) -> bytes:
             "--iree-llvmcpu-target-cpu=host",
         ],
     )
+    assert isinstance(module, bytes)
+    return module
 
 
 def weight(key: str, array: np.ndarray) -> WeightData:

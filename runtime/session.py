@@ -1,0 +1,230 @@
+"""Running an artifact in this process: weights mapped where they lie, the module loaded, calls checked."""
+
+from collections.abc import Mapping as Mappable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import iree.runtime
+import numpy as np
+
+from infc.errors import ArtifactError, ExecutorFailed, InfcError
+
+from .artifact import Artifact, DType, Method, StageBuild
+from .artifact.dtypes import numpy_dtype
+from .host import check_features, check_iree
+from .inputs import check_inputs
+from .memory import Mapping
+
+rt: Any = iree.runtime  # its stubs are incomplete
+
+SCOPE = "model"  # of all parameters, in every module that infc compiles
+
+_MEMORY = int(rt.MemoryType.DEVICE_LOCAL)
+_USAGE = int(rt.BufferUsage.DEFAULT)
+_ELEMENTS: dict[DType, Any] = {
+    "f64": rt.HalElementType.FLOAT_64,
+    "f32": rt.HalElementType.FLOAT_32,
+    "f16": rt.HalElementType.FLOAT_16,
+    "bf16": rt.HalElementType.BFLOAT_16,
+    "i64": rt.HalElementType.INT_64,
+    "i32": rt.HalElementType.INT_32,
+    "i16": rt.HalElementType.INT_16,
+    "i8": rt.HalElementType.INT_8,
+    "u8": rt.HalElementType.UINT_8,
+    "bool": rt.HalElementType.BOOL_8,
+}
+
+
+@cache
+def _instance() -> Any:
+    return rt.VmInstance()
+
+
+@cache
+def _device(uri: str) -> Any:
+    """A device is threads and arenas: made once a process, shared by its sessions."""
+    try:
+        return rt.get_device(uri)
+    except (ValueError, RuntimeError) as error:
+        known = ", ".join(sorted(rt.query_available_drivers()))
+        raise InfcError(f"no device {uri!r} on this machine", hint=f"IREE has drivers for {known}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    name: str
+    shape: list[int]
+    raw: np.dtype  # what numpy reads the device's bytes as
+    dtype: np.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What a call needs, looked up once."""
+
+    method: Method
+    function: Any
+    elements: tuple[Any, ...]
+    outputs: tuple[_Output, ...]
+
+
+class Session:
+    """A model attached to a device of this process. A context manager. One call at a time.
+
+    Attaching copies no weight: the module computes on the pages of the artifact's file, which all processes share.
+    The arrays that `run` returns stay valid after `close`.
+    """
+
+    def __init__(self, artifact: Artifact, stage: StageBuild, device: Any) -> None:
+        where = str(artifact.path)
+        slab = stage.slab
+        self._weights = _map(artifact, slab.chunks)
+        self._code = _map(artifact, (stage.module,))
+        self._device = device
+        self._allocate = device.allocator.allocate_buffer_copy
+        index = rt.ParameterIndex()
+        if slab.length:
+            handle = rt.FileHandle.wrap_memory(self._weights.view(), readable=True, writable=False)
+            for weight in slab.weights:
+                index.add_from_file_handle(weight.key, handle, weight.length, weight.offset)
+        try:
+            module = rt.VmModule.wrap_buffer(_instance(), self._code.view())
+            parameters = rt.create_io_parameters_module(_instance(), index.create_provider(SCOPE))
+            self._context: Any = rt.VmContext(
+                _instance(), [parameters, rt.create_hal_module(_instance(), device), module]
+            )
+        except (ValueError, RuntimeError) as error:
+            raise ArtifactError(
+                f"{where}: IREE cannot load the module of stage {stage.stage!r}: {_first_line(error)}",
+                hint="compile the model again with this infc",
+            ) from error
+        self._entries = {method.name: _entry(method, module, where) for method in artifact.config.interface.methods}
+        self._default = artifact.method().name
+        self._first = self._weights.address if slab.length else 0
+        self._last = self._first + slab.length
+
+    @staticmethod
+    def attach(artifact: Artifact, *, target: str = "cpu", device: str = "local-task") -> "Session":
+        """Maps the weights and loads the module. The artifact may be closed afterwards.
+
+        Loading runs native code of the artifact: open one from elsewhere with `check=True`, and run it in a sandbox.
+
+        Args:
+            artifact: what to attach.
+            target: which of its builds.
+            device: the IREE device: `local-task` (threads) or `local-sync` (the calling thread).
+
+        Raises:
+            ArtifactError: no build for the target, a CPU or an IREE version it was not compiled for, or a module that
+                does not load.
+            InfcError: there is no such device.
+        """
+        build = artifact.build(target)
+        where = str(artifact.path)
+        check_iree(artifact.config.toolchain.iree, where)
+        check_features(build.features, where)
+        if len(build.stages) != 1:
+            raise ArtifactError(
+                f"{where}: has {len(build.stages)} stages; a session runs models of one stage",
+                hint="compile it again without partitioning",
+            )
+        return Session(artifact, build.stages[0], _device(device))
+
+    def run(self, inputs: Mappable[str, np.ndarray], method: str | None = None) -> dict[str, np.ndarray]:
+        """One call.
+
+        Args:
+            inputs: an array for each input, by name.
+            method: the entry point; the first by default.
+
+        Returns:
+            The outputs by name, in the order of the interface. They lie in memory of the device that lives as long as
+            they do.
+
+        Raises:
+            InvalidInput: an input that the model does not take.
+            ArtifactError: no such method.
+            ExecutorFailed: the model itself failed.
+        """
+        entry = self._entry(method)
+        arrays = check_inputs(entry.method, inputs)
+        arguments = rt.VmVariantList(len(arrays))
+        results = rt.VmVariantList(len(entry.outputs))
+        try:
+            for array, element in zip(arrays, entry.elements, strict=True):
+                arguments.push_ref(self._allocate(_MEMORY, _USAGE, self._device, array, element))
+            self._context.invoke(entry.function, arguments, results)
+        except (ValueError, RuntimeError, MemoryError) as error:
+            raise ExecutorFailed(f"{entry.method.name} failed: {_first_line(error)}") from error
+        if len(results) != len(entry.outputs):
+            raise ExecutorFailed(
+                f"{entry.method.name} returned {len(results)} results, its interface has {len(entry.outputs)}"
+            )
+        return {output.name: self._read(output, results, number) for number, output in enumerate(entry.outputs)}
+
+    def close(self) -> None:
+        """Detaches the model. Its pages are unmapped when the last array that looks at them is gone."""
+        self._entries.clear()
+        self._context = None
+        self._code.close()
+        self._weights.close()
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _entry(self, name: str | None) -> _Entry:
+        found = self._entries.get(name or self._default)
+        if found is None and self._context is None:
+            raise ValueError("the session is closed")
+        if found is None:
+            raise ArtifactError(f"no method {name!r}", hint=f"the model has {', '.join(self._entries)}")
+        return found
+
+    def _read(self, output: _Output, results: Any, number: int) -> np.ndarray:
+        view = results.get_as_object(number, rt.HalBufferView)
+        if view.shape != output.shape or view.byte_length != _nbytes(output):
+            raise ExecutorFailed(
+                f"output {output.name!r} has shape {view.shape} and {view.byte_length} bytes, its interface says "
+                f"{output.dtype.name}{output.shape}"
+            )
+        array: np.ndarray = view.map().asarray(output.shape, output.raw)
+        if self._first <= array.__array_interface__["data"][0] < self._last:
+            array = array.copy()  # the model returned a weight as it lies: read-only memory behind a writable array
+        return array if output.raw is output.dtype else array.view(output.dtype)
+
+
+def _map(artifact: Artifact, digests: tuple[str, ...]) -> Mapping:
+    """The blobs one after the other in memory."""
+    blobs = [artifact.blob(digest) for digest in digests]
+    mapping = Mapping(sum(blob.length for blob in blobs), where=str(artifact.path))
+    for blob in blobs:
+        with artifact.descriptor(blob) as fd:
+            mapping.append(fd, blob.offset, blob.length)
+    return mapping
+
+
+def _entry(method: Method, module: Any, where: str) -> _Entry:
+    function = module.lookup_function(method.name)
+    if function is None:
+        raise ArtifactError(
+            f"{where}: the module exports no {method.name!r}, only {', '.join(module.function_names)}",
+            hint="compile the model again with this infc",
+        )
+    outputs: list[_Output] = []
+    for spec in method.outputs:
+        dtype = numpy_dtype(spec.dtype)
+        raw = np.dtype(np.uint16) if spec.dtype == "bf16" else dtype
+        outputs.append(_Output(spec.name, list(spec.shape), raw, dtype))
+    return _Entry(method, function, tuple(_ELEMENTS[spec.dtype] for spec in method.inputs), tuple(outputs))
+
+
+def _nbytes(output: _Output) -> int:
+    return int(np.prod(output.shape, dtype=np.int64)) * output.dtype.itemsize
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
