@@ -6,10 +6,11 @@ BERT-base with random weights, 1×128, f32, two threads. The pool is a process o
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
-from infc.remote.client.model import RemoteModel
+from infc.remote.client.address import Endpoint
+from infc.remote.client.model import Expectation, RemoteModel
 
 from harness import Row, finish, interleave, parse_options, row, timed
 from peers import (
@@ -30,7 +31,7 @@ POOLED = "infc, through the pool"
 
 
 @contextmanager
-def open_pool(files: Files) -> Iterator[Infer]:
+def open_pool(files: Files) -> Generator[Infer]:
     """`infc serve` on a free port, and a client's call to it."""
     command = [sys.executable, "-m", "infc", "serve", str(files.artifact), "--listen", "127.0.0.1:0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -39,7 +40,7 @@ def open_pool(files: Files) -> Iterator[Infer]:
         if not ready:
             raise SystemExit(process.wait() or 1)
         try:
-            model = RemoteModel("bench", json.loads(ready)["listen"])
+            model = RemoteModel.connect(Expectation("bench"), Endpoint(json.loads(ready)["listen"]), timeout=60)
             yield lambda: next(iter(model.infer(files.inputs).values()))
         finally:
             process.terminate()

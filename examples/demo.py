@@ -9,16 +9,17 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import minilm
 import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
+
+import minilm
 
 HERE = Path(__file__).parent
 FOLDER = HERE.parent / "demo"
@@ -47,7 +48,7 @@ def prepare() -> None:
 
 
 @contextmanager
-def pool() -> Iterator[str]:
+def pool() -> Generator[str]:
     """A pool that serves the artifact; gives its address."""
     progress.rule("infc serve")
     command = infc("serve", ARTIFACT, "--listen", "127.0.0.1:0", "--json")
