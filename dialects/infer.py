@@ -15,10 +15,10 @@ class Infer(ext.Dialect, name="infer"):
 class Weight(Infer.Operation, name="weight", traits=[ext.Pure]):
     """A weight that lies outside of the IR, in the slab of its stage.
 
-    `key` names it among the module's parameters; `digest` is the sha256 of the logical tensor (dtype, shape, contents),
-    so that tied or equal weights are known as one; `logical` is the tensor's type in the source; `layout` says how it is
-    packed (see `infc.dialects.layout`). The result's type is what the slab holds: its element type is the storage
-    dtype, its shape the packed one.
+    `key` names it among the module's parameters; `digest` is the sha256 of the logical tensor (dtype, shape,
+    contents), so that tied or equal weights are known as one; `logical` is the tensor's type in the source; `layout`
+    says how it is packed (see `infc.dialects.layout`). The result's type is what the slab holds: its element type is
+    the storage dtype, its shape the packed one.
 
     Example:
 

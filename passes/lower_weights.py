@@ -27,7 +27,8 @@ class LowerWeights(Pass):
     After:
 
     ```mlir
-    "util.global"() {sym_name = "__weight_0", initial_value = #stream.parameter.named<"model"::"a.b"> : tensor<4xf32>, …}
+    "util.global"() {sym_name = "__weight_0", type = tensor<4xf32>, sym_visibility = "private",
+                     initial_value = #stream.parameter.named<"model"::"a.b"> : tensor<4xf32>} : () -> ()
     %w = "util.global.load"() {global = @__weight_0} : () -> tensor<4xf32>
     ```
     """

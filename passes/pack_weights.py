@@ -111,7 +111,7 @@ def _products(weight: Any) -> list[_Product]:
     found: list[_Product] = []
     for use in weight.results[0].uses:
         op = use.owner
-        if op.name == "linalg.transpose" and use.operand_number == 0:
+        if op.operation.name == "linalg.transpose" and use.operand_number == 0:
             inner = [u.owner for u in op.results[0].uses]
             if not all(_is_product(user, op.results[0]) for user in inner):
                 return []
@@ -124,7 +124,7 @@ def _products(weight: Any) -> list[_Product]:
 
 
 def _is_product(op: Any, right: ir.Value) -> bool:
-    if op.name != "linalg.matmul" or op.operands[1] != right or op.operands[0] == right:
+    if op.operation.name != "linalg.matmul" or op.operands[1] != right or op.operands[0] == right:
         return False
     if "cast" in op.attributes or not _is_plain_matmul(op):
         return False
@@ -140,9 +140,9 @@ def _is_plain_matmul(op: Any) -> bool:
 
 def _is_zero_fill(value: ir.Value) -> bool:
     fill = value.owner
-    if isinstance(fill, ir.Block) or fill.name != "linalg.fill":
+    if isinstance(fill, ir.Block) or fill.operation.name != "linalg.fill":
         return False
     constant = fill.operands[0].owner
-    if isinstance(constant, ir.Block) or constant.name != "arith.constant":
+    if isinstance(constant, ir.Block) or constant.operation.name != "arith.constant":
         return False
     return ir.FloatAttr(constant.attributes["value"]).value == 0.0

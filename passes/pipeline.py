@@ -107,6 +107,6 @@ def _split(body: str) -> Iterator[str]:
 def _bad(text: str, why: str) -> CompileError:
     return CompileError(
         f"not a pass pipeline: {text!r}: {why}",
-        hint="write it like builtin.module(canonicalize,infer-pack-weights{m0=16}); `infc-opt --list-passes` lists passes",
+        hint="like builtin.module(canonicalize,infer-pack-weights{m0=16}); `infc-opt --list-passes` lists passes",
         stage="pipeline",
     )

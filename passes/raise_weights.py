@@ -71,7 +71,7 @@ def _digests(module: ir.Operation) -> dict[str, str]:
 
 
 def _resource_name(attribute: ir.Attribute) -> str | None:
-    # The bindings neither downcast a resource without data nor name its handle; a cast that fails tells the others apart.
+    # The bindings neither downcast a resource without data nor name its handle; a cast that fails tells others apart.
     try:
         resource = ir.DenseResourceElementsAttr(attribute)
     except ValueError:

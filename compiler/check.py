@@ -1,0 +1,31 @@
+"""An artifact that exists against a source that can be run."""
+
+from infc.errors import VerifyError
+
+from ..runtime.artifact import Artifact, Method, VerifyReport
+from .export import export
+from .source import read_source
+from .verify import verify
+
+
+def check_against(artifact: Artifact, source: str, *, trials: int, seed: int) -> VerifyReport:
+    """Compare the artifact with `source` in PyTorch on `trials` random inputs.
+
+    Raises:
+        SourceError: the source cannot be read or exported.
+        VerifyError: interfaces or numbers differ.
+    """
+    program = export(read_source(source))
+    method = artifact.method()
+    if program.method != method:
+        raise VerifyError(
+            f"{source} has another interface than the artifact: {_signature(program.method)}, not {_signature(method)}",
+            hint="is it the model that the artifact was compiled from? compile it again",
+        )
+    return verify(artifact, program, trials=trials, seed=seed, target=artifact.config.targets[0].target)
+
+
+def _signature(method: Method) -> str:
+    inputs = ", ".join(f"{s.name}: {s.dtype}{list(s.shape)}" for s in method.inputs)
+    outputs = ", ".join(f"{s.name}: {s.dtype}{list(s.shape)}" for s in method.outputs)
+    return f"({inputs}) -> ({outputs})"

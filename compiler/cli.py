@@ -1,0 +1,118 @@
+"""`infc compile` and `infc verify`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command(name="compile")
+@click.argument("source", metavar="SRC")
+@click.option("-o", "--output", "out", type=click.Path(path_type=Path), required=True, help="The artifact, OUT.infc.")
+@click.option("--name", default="", help="The model's name in a pool; the source's own name when not given.")
+@click.option("--target", default="cpu", show_default=True, help="What to compile for; cpu is this host.")
+@click.option("--trials", default=3, show_default=True, help="Random inputs to compare with PyTorch; at least 3.")
+@click.option("--seed", default=0, show_default=True, help="Seed of those inputs.")
+@click.option("--save-temps", type=click.Path(path_type=Path), help="Keep the IR of every stage in this directory.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON on standard output.")
+def compile_(
+    source: str, out: Path, name: str, target: str, trials: int, seed: int, save_temps: Path | None, as_json: bool
+) -> None:
+    """Compile SRC into an artifact and compare it with PyTorch.
+
+    SRC is x.pt2 (a saved ExportedProgram), file.py:factory or pkg.module:factory; a factory returns the module and its
+    example inputs, a tuple or a dict. The factory's code runs here: compile only what you trust.
+    """
+    from .driver import CompileOptions, compile_model
+
+    options = CompileOptions(name=name, target=target, trials=trials, seed=seed, temps=save_temps)
+    with _progress() as observer:
+        result = compile_model(source, out, options, observer)
+    if as_json:
+        _print_json(
+            {
+                "output": str(result.path),
+                "digest": result.digest,
+                "name": result.config.name,
+                "seconds": {stage: round(seconds, 4) for stage, seconds in result.seconds.items()},
+                "verify": _report(result.config.verify),
+            }
+        )
+        return
+    slab = result.config.targets[0].stages[0].slab
+    worst = (
+        max((check.max_rel_error for check in result.config.verify.outputs), default=0.0) if result.config.verify else 0
+    )
+    click.echo(
+        f"{result.path}: {result.config.name}, {len(slab.weights)} weights, {slab.length / 1e6:.1f} MB, "
+        f"largest error {worst:.1e}, {sum(result.seconds.values()):.1f} s"
+    )
+
+
+@click.command(name="verify")
+@click.argument("artifact", metavar="OUT.infc", type=click.Path(path_type=Path))
+@click.argument("source", metavar="[SRC]", required=False)
+@click.option("--trials", default=3, show_default=True, help="Random inputs to compare with PyTorch; at least 1.")
+@click.option(
+    "--seed", default=1, show_default=True, help="Seed of those inputs; compile used 0 unless told otherwise."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output.")
+def verify(artifact: Path, source: str | None, trials: int, seed: int, as_json: bool) -> None:
+    """Check every byte of OUT.infc against its digests, and its numbers against SRC in PyTorch.
+
+    Without SRC there is nothing to compare the numbers with: the report that the compiler left is shown.
+    """
+    from ..runtime.artifact import Artifact
+
+    with Artifact.open(artifact, check=True) as opened:
+        report = opened.config.verify
+        if source is not None:
+            from .check import check_against
+
+            report = check_against(opened, source, trials=trials, seed=seed)
+        name = opened.config.name
+    if as_json:
+        _print_json({"name": name, "blobs": "ok", "compared": source is not None, "verify": _report(report)})
+        return
+    click.echo(f"{artifact}: every blob matches its digest")
+    if report is None:
+        click.echo("not compared with PyTorch: no report in the artifact")
+        return
+    for check in report.outputs:
+        click.echo(
+            f"{check.output}: {'compared now' if source else 'compared when compiled'}, {report.trials} trials, "
+            f"largest error {check.max_abs_error:.3g} "
+            f"({check.max_rel_error:.3g} relative, tolerance {check.tolerance:g})"
+        )
+
+
+def _report(report: Any) -> Any:
+    import msgspec
+
+    return msgspec.to_builtins(report)
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    click.echo(json.dumps(value, indent=2))
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+
+        @contextmanager
+        def observer(stage: str) -> Iterator[None]:
+            task = progress.add_task(stage, total=1)
+            yield
+            progress.advance(task)
+
+        yield observer

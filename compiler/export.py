@@ -1,0 +1,93 @@
+"""From a PyTorch module to a decomposed `ExportedProgram` with a static interface."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
+from torch_mlir.extras.fx_decomp_util import get_decomposition_table
+
+from infc.errors import SourceError
+
+from ..runtime.artifact import Method
+from .interface import method_of, returns_of
+from .source import Source
+
+
+@dataclass(frozen=True)
+class Program:
+    """A model in the form that the importer reads.
+
+    `exported` is decomposed and returns tensors only; `method` is its interface.
+    """
+
+    source: Source
+    exported: torch.export.ExportedProgram
+    method: Method
+
+
+def export(source: Source) -> Program:
+    """Export the source's module with its example inputs, static shapes, inference only.
+
+    Raises:
+        SourceError: the module does not export, changes its own buffers or inputs, or takes or returns something that
+            is no tensor.
+    """
+    exported = source.exported
+    if exported is None:
+        exported = _exported(source)
+    _refuse_mutation(exported)
+    returns = returns_of(exported)
+    with torch.no_grad():
+        exported = exported.run_decompositions(get_decomposition_table())
+    _drop_none_outputs(exported)
+    return Program(source, exported, method_of(exported, returns))
+
+
+def _exported(source: Source) -> torch.export.ExportedProgram:
+    module: Any = source.module
+    try:
+        with torch.no_grad():
+            return torch.export.export(module, source.args, dict(source.kwargs))
+    except Exception as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        what = lines[0] if lines else "no message"
+        raise SourceError(
+            f"the model does not export: {type(error).__name__}: {what}{_user_code(error)}",
+            hint="torch.export.export(module, inputs) must work; control flow that depends on values has to go",
+        ) from error
+
+
+def _user_code(error: BaseException) -> str:
+    for line in reversed(str(error).splitlines()):
+        if line.strip().startswith("File "):
+            return f" ({line.strip().removeprefix('File ')})"
+    return ""
+
+
+def _refuse_mutation(exported: torch.export.ExportedProgram) -> None:
+    signature = exported.graph_signature
+    changed = [*signature.buffers_to_mutate.values(), *signature.user_inputs_to_mutate.values()]
+    if changed:
+        raise SourceError(
+            f"the model's forward changes {changed[0]!r} in place",
+            hint="only pure forwards are compiled: put the module in eval mode, or return the new value",
+        )
+    for spec in signature.input_specs:
+        if spec.kind in (InputKind.CUSTOM_OBJ, InputKind.TOKEN):
+            raise SourceError(f"the model holds {spec.arg.name!r}, which is no tensor")
+
+
+def _drop_none_outputs(exported: torch.export.ExportedProgram) -> None:
+    """A mapping's None entries carry nothing; the importer has no type for them."""
+    signature = exported.graph_signature
+    output = exported.graph.output_node()
+    kept = [
+        (spec, value)
+        for spec, value in zip(signature.output_specs, output.args[0], strict=True)  # type: ignore[arg-type]
+        if not (
+            spec.kind == OutputKind.USER_OUTPUT and isinstance(spec.arg, ConstantArgument) and spec.arg.value is None
+        )
+    ]
+    signature.output_specs[:] = [spec for spec, _ in kept]
+    output.args = (tuple(value for _, value in kept),)

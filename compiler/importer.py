@@ -1,0 +1,110 @@
+"""From an exported program to linalg on tensors, through torch-mlir, with every weight left outside."""
+
+import re
+from typing import Any
+
+import torch
+import torch_mlir.dialects.torch as torch_dialect
+from torch_mlir import ir
+from torch_mlir.extras.fx_importer import FxImporter, FxImporterHooks
+from torch_mlir.passmanager import PassManager
+
+from infc.errors import CompileError
+
+from .. import dialects
+from ..passes.raise_weights import WEIGHTS_ATTRIBUTE
+from .diagnostics import Diagnostics
+from .dtypes import TORCH_DTYPES, TORCH_ELEMENT_TYPES
+from .export import Program
+from .weights import WeightTable
+
+_LOWERINGS = {
+    "torch-to-backend": "builtin.module(torchdynamo-export-to-torch-backend-pipeline)",
+    "torch-to-linalg": "builtin.module(torch-backend-to-linalg-on-tensors-backend-pipeline)",
+}
+
+
+def import_program(program: Program, weights: WeightTable) -> ir.Module:
+    """The torch dialect's module of `program`; its weights go into `weights`, by name.
+
+    Raises:
+        CompileError: the graph holds something that torch-mlir does not import.
+    """
+    context = ir.Context()
+    torch_dialect.register_dialect(context)
+    dialects.load(context)
+    importer = FxImporter(context=context, hooks=_Weights(weights))
+    try:
+        importer.import_program(program.exported, func_name=program.method.name)
+    except (NotImplementedError, TypeError, KeyError, AssertionError, ValueError, ir.MLIRError) as error:
+        raise CompileError(
+            f"torch-mlir does not import the model: {type(error).__name__}: {error}",
+            hint="the operator has no import rule yet; rewrite that part of the model",
+            stage="import",
+        ) from error
+    with context, ir.Location.unknown():
+        table = {key: ir.StringAttr.get(digest) for key, digest in weights.digests.items()}
+        importer.module.operation.attributes[WEIGHTS_ATTRIBUTE] = ir.DictAttr.get(table)
+    return importer.module
+
+
+def lower_to_linalg(module: ir.Module) -> None:
+    """Lower the torch dialect to linalg on tensors, in place.
+
+    Raises:
+        CompileError: an operator that does not lower, with its name and the line of the model's Python.
+    """
+    for stage, pipeline in _LOWERINGS.items():
+        with module.context, Diagnostics(module.context) as diagnostics:
+            try:
+                PassManager.parse(pipeline).run(module.operation)
+            except ir.MLIRError as error:
+                diagnostics.take(error)
+                raise CompileError(
+                    f"{diagnostics.summary()}{diagnostics.place()}",
+                    hint="torch-mlir does not lower this operator; rewrite that part of the model",
+                    stage=stage,
+                    command=("torch-mlir-opt", f"--pass-pipeline={pipeline}"),
+                ) from error
+
+
+class _Weights(FxImporterHooks):
+    """Leaves a resource without data where a weight's literal would be."""
+
+    def __init__(self, weights: WeightTable) -> None:
+        self._weights = weights
+        self._names: dict[int, str] = {}
+
+    def resolve_input(self, gni: Any, value: Any, info: Any) -> ir.Value | None:
+        return self._resolve(gni, value, info.input_spec.target)
+
+    def resolve_literal(self, gni: Any, literal: Any, info: Any) -> ir.Value | None:
+        if not isinstance(literal, torch.Tensor):
+            return None
+        target = info.input_spec.target if info is not None else None
+        return self._resolve(
+            gni, literal, target or self._names.setdefault(id(literal), f"constant_{len(self._names)}")
+        )
+
+    def _resolve(self, gni: Any, tensor: torch.Tensor, name: str) -> ir.Value | None:
+        # One element is worth more as a constant that folds; none at all has no bytes to share.
+        if tensor.numel() <= 1:
+            return None
+        if tensor.dtype not in TORCH_DTYPES:
+            raise CompileError(
+                f"weight {name!r} has dtype {tensor.dtype}, which infc does not carry",
+                hint=f"it carries {', '.join(TORCH_DTYPES.values())}",
+                stage="import",
+            )
+        key = name if re.fullmatch(r"[\w.]+", name) else f"weight_{len(self._weights.tensors)}"
+        self._weights.add(key, tensor)
+        dtype = TORCH_DTYPES[tensor.dtype]
+        shape = ",".join(map(str, tensor.shape))
+        kind = ir.Type.parse(f"!torch.vtensor<[{shape}],{TORCH_ELEMENT_TYPES[dtype]}>", context=gni._c)
+        dims = "".join(f"{dim}x" for dim in tensor.shape)
+        value = ir.Attribute.parse(
+            f'dense_resource<"{key}"> : tensor<{dims}{TORCH_ELEMENT_TYPES[dtype]}>', context=gni._c
+        )
+        return ir.Operation.create(
+            "torch.vtensor.literal", results=[kind], attributes={"value": value}, loc=ir.Location.unknown(gni._c)
+        ).result

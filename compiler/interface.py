@@ -1,0 +1,122 @@
+"""The interface of an exported program: names, dtypes, shapes, and which integers an input may hold."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind, TensorArgument
+
+from infc.errors import SourceError
+
+from ..runtime.artifact import Method, TensorSpec
+from .dtypes import TORCH_DTYPES
+
+# An index keeps its value through these, so that a bound on what comes out is one on what goes in.
+_VALUE_PRESERVING = {
+    torch.ops.aten.view.default,
+    torch.ops.aten.reshape.default,
+    torch.ops.aten._unsafe_view.default,
+    torch.ops.aten.unsqueeze.default,
+    torch.ops.aten.squeeze.dim,
+    torch.ops.aten.expand.default,
+    torch.ops.aten.clone.default,
+    torch.ops.aten.permute.default,
+    torch.ops.aten.alias.default,
+}
+
+
+@dataclass(frozen=True)
+class Returns:
+    """What `forward` returns: its kind, and the names of the tensors in it."""
+
+    kind: Literal["tensor", "tuple", "mapping"]
+    names: tuple[str, ...]
+
+
+def returns_of(exported: torch.export.ExportedProgram) -> Returns:
+    """The shape of `forward`'s result, read before decomposition, while the entries that are None are still there.
+
+    Raises:
+        SourceError: results are nested deeper than one level, or one is no tensor.
+    """
+    tree = exported.call_spec.out_spec
+    if tree is None or exported.graph_signature.user_outputs == ():
+        raise SourceError("the model returns nothing", hint="forward has to return what the caller is to get")
+    if tree.is_leaf():
+        return Returns("tensor", ("output_0",))
+    if not all(child.is_leaf() for child in tree.children()):
+        raise SourceError(
+            f"the model returns nested results: {tree}".replace("\n", " "),
+            hint="return one tensor, a tuple of tensors, or a mapping of names to tensors",
+        )
+    kind = "mapping" if issubclass(tree.type, Mapping) else "tuple"
+    names = [str(key) for key in tree.context] if kind == "mapping" else [f"output_{i}" for i in range(tree.num_leaves)]
+    specs = [spec for spec in exported.graph_signature.output_specs if spec.kind == OutputKind.USER_OUTPUT]
+    kept: list[str] = []
+    for name, spec in zip(names, specs, strict=True):
+        if isinstance(spec.arg, TensorArgument):
+            kept.append(name)
+        elif kind == "tuple" or not (isinstance(spec.arg, ConstantArgument) and spec.arg.value is None):
+            raise SourceError(f"output {name!r} is no tensor", hint="return tensors only")
+    return Returns(kind, tuple(kept))
+
+
+def method_of(exported: torch.export.ExportedProgram, returns: Returns, name: str = "main") -> Method:
+    """The method that `exported` (decomposed, without None outputs) implements.
+
+    Raises:
+        SourceError: an input is no tensor, or a tensor has a dynamic dim or a dtype that infc has no name for.
+    """
+    nodes = {node.name: node for node in exported.graph.nodes}
+    inputs: list[TensorSpec] = []
+    for spec in exported.graph_signature.input_specs:
+        if spec.kind != InputKind.USER_INPUT or isinstance(spec.arg, ConstantArgument):
+            continue
+        if not isinstance(spec.arg, TensorArgument):
+            raise SourceError(f"input {spec.arg.name!r} is no tensor", hint="make it a tensor, or fix it in the module")
+        node = nodes[spec.arg.name]
+        inputs.append(_tensor_spec(f"input {node.name!r}", node.name, node, bound=_index_bound(node)))
+    results = [spec.arg for spec in exported.graph_signature.output_specs if spec.kind == OutputKind.USER_OUTPUT]
+    outputs = [
+        _tensor_spec(f"output {label!r}", label, nodes[arg.name])
+        for label, arg in zip(returns.names, results, strict=True)
+    ]
+    if not outputs:
+        raise SourceError("the model returns no tensor", hint="forward has to return what the caller is to get")
+    return Method(name=name, inputs=tuple(inputs), outputs=tuple(outputs), returns=returns.kind)
+
+
+def flatten_result(result: Any, method: Method) -> dict[str, torch.Tensor]:
+    """What `forward` returned, by the method's output names, in their order."""
+    if method.returns == "tensor":
+        return {method.outputs[0].name: result}
+    values = [result[spec.name] for spec in method.outputs] if method.returns == "mapping" else list(result)
+    return {spec.name: value for spec, value in zip(method.outputs, values, strict=True)}
+
+
+def _tensor_spec(what: str, name: str, node: Any, *, bound: int | None = None) -> TensorSpec:
+    value = node.meta["val"]
+    if value.dtype not in TORCH_DTYPES:
+        known = ", ".join(TORCH_DTYPES.values())
+        raise SourceError(f"{what} has dtype {value.dtype}, which infc does not carry", hint=f"it carries {known}")
+    if not all(isinstance(dim, int) for dim in value.shape):
+        raise SourceError(
+            f"{what} has a dynamic shape {tuple(map(str, value.shape))}", hint="export it with static shapes"
+        )
+    limits = {} if bound is None else {"low": 0, "high": bound}
+    return TensorSpec(name=name, dtype=TORCH_DTYPES[value.dtype], shape=tuple(value.shape), **limits)
+
+
+def _index_bound(node: Any) -> int | None:
+    """The largest value of an integer input that every embedding table it indexes has a row for."""
+    rows: list[int] = []
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        for user in current.users:
+            if user.target is torch.ops.aten.embedding.default and user.args[1] is current:
+                rows.append(int(user.args[0].meta["val"].shape[0]))
+            elif user.target in _VALUE_PRESERVING:
+                pending.append(user)
+    return min(rows) - 1 if rows else None

@@ -1,0 +1,104 @@
+"""IREE as the backend: MLIR text in, a module of machine code out, in a process of its own."""
+
+import os
+import re
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import iree.compiler
+import iree.compiler.ir as iree_ir
+
+from infc.errors import CompileError
+
+TARGETS = ("cpu",)
+
+_FLAGS = {
+    "cpu": (
+        "--iree-hal-target-device=local",
+        "--iree-hal-local-target-device-backends=llvm-cpu",
+        "--iree-llvmcpu-target-cpu=host",
+        "--iree-llvmcpu-debug-symbols=false",
+    ),
+}
+_COMMON = (
+    # What IREE would compute from weights at load would be private memory of every process, and time at every attach.
+    "--iree-opt-const-eval=false",
+    "--iree-opt-const-expr-hoisting=false",
+)
+
+
+# What LLVM's code generator picks by itself; other features (caches, keys, system calls) take an intrinsic.
+_SELECTED = re.compile(
+    r"sse|ssse|avx|fma|f16c|bmi|popcnt|lzcnt|movbe|amx|gfni|neon|fp16|fullfp16|bf16|dotprod|i8mm|sve|sme"
+)
+
+
+@dataclass(frozen=True)
+class Module:
+    """A compiled module and the CPU features, in LLVM's names, that its code may use."""
+
+    code: bytes
+    features: tuple[str, ...]
+
+
+def compile_text(text: str, target: str) -> Module:
+    """Compile linalg on tensors for `target`.
+
+    Raises:
+        CompileError: IREE does not parse the text, or does not compile it, or dies.
+    """
+    # An operation that it does not know makes iree-compile crash, where the parser says which one it is.
+    try:
+        with iree_ir.Context():
+            iree_ir.Module.parse(text)
+    except iree_ir.MLIRError as error:
+        raise CompileError(f"IREE does not take the module: {_first_line(str(error))}", stage="iree-parse") from error
+    return Module(_compile(text, (*_FLAGS[target], *_COMMON)), target_features(target))
+
+
+def command(target: str) -> tuple[str, ...]:
+    """The command line that compiles standard input for `target`, for a reproducer."""
+    return ("iree-compile", "-", *_FLAGS[target], *_COMMON)
+
+
+@cache
+def target_features(target: str) -> tuple[str, ...]:
+    """The CPU features that code for `target` may use, in LLVM's names, sorted."""
+    text = _compile("module { }", (*_FLAGS[target], "--compile-to=preprocessing")).decode()
+    _, found, rest = text.partition('cpu_features = "')
+    if not found:
+        return ()
+    enabled = {name[1:] for name in rest.partition('"')[0].split(",") if name.startswith("+")}
+    return tuple(sorted(name for name in enabled if _SELECTED.match(name)))
+
+
+def _compile(text: str, flags: tuple[str, ...]) -> bytes:
+    binary = Path(iree.compiler.__file__).parent / "_mlir_libs" / "iree-compile"
+    with tempfile.TemporaryDirectory(prefix="infc-") as folder:
+        output = Path(folder) / "module"
+        # The text comes by standard input, so that no path of this machine gets into a location.
+        run = subprocess.run(
+            [str(binary), "-", *flags, "-o", str(output)],
+            input=text.encode(),
+            capture_output=True,
+            check=False,
+            env={**os.environ, "LLVM_DISABLE_CRASH_REPORT": "1"},
+        )
+        if run.returncode == 0:
+            return output.read_bytes()
+    stderr = run.stderr.decode(errors="replace")
+    died = f"killed by signal {-run.returncode}" if run.returncode < 0 else f"exit code {run.returncode}"
+    raise CompileError(
+        f"iree-compile failed ({died}): {_first_line(stderr)}",
+        hint="--save-temps DIR keeps the module and the command, so that it fails in the same way outside of infc",
+        stage="iree-compile",
+        command=("iree-compile", "-", *flags),
+    )
+
+
+def _first_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return next((line for line in lines if "error:" in line), lines[0] if lines else "no message")

@@ -1,0 +1,106 @@
+"""The weights of a model on their way from PyTorch into a slab."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch_mlir import ir
+
+from ..dialects.infer import Weight
+from ..dialects.layout import Mmt4d, parse_layout
+from ..passes.walk import operations
+from ..runtime.artifact import WeightData
+from .dtypes import TORCH_DTYPES
+
+# Elements are moved, never computed with: an integer of the same width stands for those that numpy has no dtype for.
+_CARRIERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+@dataclass
+class WeightTable:
+    """The logical tensors that left the program, by key, each with its digest.
+
+    Tensors are held as PyTorch holds them; nothing is copied until `encode` packs one for the slab.
+    """
+
+    tensors: dict[str, torch.Tensor] = field(default_factory=dict[str, torch.Tensor])
+    digests: dict[str, str] = field(default_factory=dict[str, str])
+    _seen: dict[Any, str] = field(default_factory=dict[Any, str])
+
+    def add(self, key: str, tensor: torch.Tensor) -> None:
+        """Take `tensor` (any supported dtype, any strides) in under `key`; once for each key."""
+        if key in self.tensors:
+            return
+        identity = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype)
+        if identity not in self._seen:  # a tied weight is hashed once
+            self._seen[identity] = _digest(tensor)
+        self.tensors[key] = tensor
+        self.digests[key] = self._seen[identity]
+
+    def encode(self, key: str, layout: str) -> np.ndarray:
+        """The weight's elements as the slab holds them: C-contiguous, packed as `layout` says, in a carrier dtype."""
+        array = _elements(self.tensors[key])
+        packing = parse_layout(layout)
+        return _mmt4d(array, packing) if isinstance(packing, Mmt4d) else array
+
+    def data(self, uses: "list[WeightUse]") -> Iterator[WeightData]:
+        """The weights of one slab, packed one at a time, in the order of `uses`."""
+        for use in uses:
+            yield WeightData(
+                key=use.key,
+                digest=use.digest,
+                dtype=TORCH_DTYPES[self.tensors[use.key].dtype],
+                shape=use.shape,
+                layout=use.layout,
+                data=self.encode(use.key, use.layout),
+            )
+
+
+@dataclass(frozen=True)
+class WeightUse:
+    """A weight as the lowered program reads it."""
+
+    key: str
+    digest: str
+    layout: str
+    shape: tuple[int, ...]
+
+
+def weight_uses(module: ir.Operation) -> list[WeightUse]:
+    """The weights that the program reads, each key once, in the order of their first use in a forward pass."""
+    found: dict[str, WeightUse] = {}
+    for op in operations(module):
+        for value in op.operands:
+            owner = value.owner
+            if isinstance(owner, ir.Block) or owner.operation.name != Weight.OPERATION_NAME:
+                continue
+            weight = owner.opview
+            key = weight.key.value
+            if key not in found:
+                shape = tuple(weight.results[0].type.shape)
+                found[key] = WeightUse(key, weight.digest.value, weight.layout.value, shape)
+    return list(found.values())
+
+
+def _elements(tensor: torch.Tensor) -> np.ndarray:
+    flat = tensor.detach().cpu().contiguous()
+    return flat.view(_CARRIERS[flat.element_size()]).numpy()
+
+
+def _digest(tensor: torch.Tensor) -> str:
+    shape = "x".join(map(str, tensor.shape))
+    digest = hashlib.sha256(f"{TORCH_DTYPES[tensor.dtype]}[{shape}]".encode())
+    digest.update(np.ascontiguousarray(_elements(tensor)).reshape(-1).view(np.uint8).data)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _mmt4d(matrix: np.ndarray, layout: Mmt4d) -> np.ndarray:
+    rows = matrix.T if layout.transposed else matrix
+    n1, k1, n0, k0 = layout.packed_shape(matrix.shape)
+    n, k = rows.shape
+    if (n, k) != (n1 * n0, k1 * k0):
+        rows = np.pad(rows, ((0, n1 * n0 - n), (0, k1 * k0 - k)))
+    return np.ascontiguousarray(rows.reshape(n1, n0, k1, k0).transpose(0, 2, 1, 3))

@@ -1,0 +1,57 @@
+"""`infer-verify-contract`: what holds between two parts of the compiler, checked."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch_mlir import ir
+
+from infc.errors import CompileError
+
+from .base import Pass
+from .walk import operations
+
+LITERAL_LIMIT = 1024  # bytes
+
+
+@dataclass(frozen=True)
+class VerifyContract(Pass):
+    """Fail when the IR breaks contract `level`.
+
+    Contract 1, after the weights left the program: no literal larger than 1 KiB (a splat has one element, whatever its
+    shape), no resource, nothing of the torch dialect.
+
+    Before and after are the same:
+
+    ```mlir
+    %w = "infer.weight"() {…} : () -> tensor<768x768xf32>   // fine
+    %c = arith.constant dense<[…]> : tensor<1024xf32>       // error: a literal of 4096 bytes
+    ```
+    """
+
+    name: ClassVar[str] = "infer-verify-contract"
+    level: int = 1
+
+    def run(self, module: ir.Operation) -> None:
+        """Raises CompileError naming the operation that breaks the contract."""
+        if self.level != 1:
+            raise CompileError(f"there is no contract {self.level}", hint="level=1", stage=self.name)
+        for op in operations(module):
+            if op.operation.name.startswith("torch."):
+                raise CompileError(f"contract 1: {op.operation.name} was not lowered", stage=self.name)
+            if op.operation.name == "arith.constant":
+                self._check_literal(op.attributes["value"], op.results[0].type)
+
+    def _check_literal(self, value: ir.Attribute, kind: ir.Type) -> None:
+        if not isinstance(kind, ir.RankedTensorType):
+            return
+        if not isinstance(value, ir.DenseElementsAttr):
+            raise CompileError(f"contract 1: a resource of type {kind} is no infer.weight", stage=self.name)
+        if value.is_splat:
+            return
+        size = len(value) * ir.ShapedType(kind).element_type.width // 8
+        if size > LITERAL_LIMIT:
+            raise CompileError(
+                f"contract 1: a literal of {size} bytes ({kind}), at most {LITERAL_LIMIT} are allowed",
+                hint="register it as a buffer of the module, so that it becomes a weight",
+                stage=self.name,
+            )
