@@ -1,0 +1,92 @@
+"""From an artifact to the text of the generated files; nothing is written here.
+
+Every piece of text that an artifact brings along goes through a filter that quotes it for where it lands: `literal`
+in Python code, `plain` in a docstring, `toml` in a pointer. Identifiers come from `names`.
+"""
+
+import json
+import re
+from base64 import b64encode
+from pathlib import Path
+from textwrap import wrap
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from infc.errors import ArtifactError
+
+from .descriptors import PROTO_NAME, descriptor_set, proto_text
+from .view import ModelView
+
+DEFAULT_POOL = "127.0.0.1:8500"
+
+# The addresses that a client takes from a pointer (remote/client/address.py; a test compares).
+_ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\]):(?P<port>[0-9]{1,5})|unix:[^\s\x00-\x1f]+")
+
+
+def package_files(model: ModelView, pool: str) -> dict[str, bytes]:
+    """The client package and the protocol's `.proto`: contents by path relative to the output directory."""
+    environment = _environment()
+    proto = proto_text()
+    lines = wrap(b64encode(descriptor_set(proto)).decode("ascii"), 100)
+
+    def render(template: str) -> bytes:
+        return environment.get_template(template).render(model=model, pool=pool, descriptors=lines).encode("utf-8")
+
+    return {
+        PROTO_NAME: proto.encode("utf-8"),
+        f"{model.package}/__init__.py": render("init.py.j2"),
+        f"{model.package}/_wire.py": render("wire.py.j2"),
+        f"{model.package}/client.py": render("client.py.j2"),
+        f"{model.package}/py.typed": b"",
+    }
+
+
+def pointer_file(model: ModelView, digest: str, pool: str) -> bytes:
+    """The pointer to the model in the artifact with that manifest digest."""
+    text = _environment().get_template("pointer.j2").render(model=model, digest=digest, pool=pool)
+    return text.encode("utf-8")
+
+
+def check_pool(pool: str) -> str:
+    """Return the address when a client would take it.
+
+    Raises:
+        ArtifactError: it is neither `HOST:PORT` nor `unix:/path`.
+    """
+    match = _ADDRESS.fullmatch(pool)
+    if match and (match["port"] is None or 0 < int(match["port"]) < 65536):
+        return pool
+    raise ArtifactError(
+        f"{pool!r} is no address of a pool, expected HOST:PORT or unix:/path", hint=f"--pool {DEFAULT_POOL}"
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 (this is Python and TOML; the filters below quote for them)
+    )
+    environment.filters["literal"] = _literal
+    environment.filters["plain"] = _plain
+    environment.filters["toml"] = _toml
+    return environment
+
+
+def _literal(value: object) -> str:
+    """A Python literal, ASCII only; double quotes where nothing in the text needs others."""
+    text = ascii(value)
+    if isinstance(value, str) and text.startswith("'") and '"' not in text and "\\" not in text:
+        return f'"{text[1:-1]}"'
+    return text
+
+
+def _plain(text: str) -> str:
+    """Text for a docstring: whatever could end it or be misread becomes a question mark."""
+    return re.sub(r"[^A-Za-z0-9 _.,:/@+=()\[\]-]", "?", text)[:100]
+
+
+def _toml(text: str) -> str:
+    """A TOML basic string; JSON's are the same but for DEL, which TOML wants escaped."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
