@@ -72,7 +72,7 @@ class DirLayout:
     path: Path
 
     def document(self, name: str) -> Blob:
-        return self._file(self.path / name, f"{name} is missing")
+        return self._file(self.path / name, f"not an infc artifact: {name} is missing")
 
     def blob(self, digest: str) -> Blob:
         return self._file(self.path / BLOB_FOLDER / hex_of(digest), f"blob {digest} is missing")

@@ -1,6 +1,8 @@
 """Opening an artifact: every claim it makes about sizes, places and digests is checked before it is believed."""
 
+import hashlib
 import os
+import stat
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,9 +66,7 @@ class Artifact:
             ArtifactError: no such file, no artifact, truncated, edited, of another schema version, or inconsistent.
         """
         path = Path(path)
-        if not path.exists():
-            raise ArtifactError(f"{path}: no such file or directory", hint="give the path of a .infc artifact")
-        layout: Layout = DirLayout(path) if path.is_dir() else open_tar(path)
+        layout: Layout = DirLayout(path) if _is_dir(path) else open_tar(path)
         with closing_on_error(layout):
             artifact = _load(layout)
             if check:
@@ -76,6 +76,16 @@ class Artifact:
     @property
     def path(self) -> Path:
         return self._layout.path
+
+    @property
+    def size(self) -> int:
+        """Bytes of all modules and chunks, each counted once."""
+        return sum(layer.size for layer in self._layers)
+
+    @property
+    def blob_count(self) -> int:
+        """How many modules and chunks there are."""
+        return len(self._layers)
 
     def method(self, name: str | None = None) -> Method:
         """An entry point by name; the default is the first.
@@ -120,8 +130,6 @@ class Artifact:
         Raises:
             ArtifactError: names the first blob whose content is not what its digest says.
         """
-        import hashlib
-
         for layer in self._layers:
             state = hashlib.sha256()
             for piece in pieces(self._layout, self.blob(layer.digest), f"blob {layer.digest}"):
@@ -142,6 +150,14 @@ class Artifact:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _is_dir(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ArtifactError(f"{path}: {reason}", hint="give the path of a .infc artifact") from error
 
 
 def _load(layout: Layout) -> Artifact:

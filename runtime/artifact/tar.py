@@ -53,7 +53,7 @@ def open_tar(path: Path) -> TarLayout:
         ArtifactError: not a tar, truncated, or with a member that an artifact does not have.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe must not make us wait
     except OSError as error:
         raise ArtifactError(f"{path}: {error.strerror}") from error
     try:

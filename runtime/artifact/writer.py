@@ -21,7 +21,7 @@ from .schema import (
     Config,
     Slab,
 )
-from .sink import DirSink, Sink, TarSink
+from .sink import DirSink, Sink, TarSink, writing
 from .slab import SlabBuilder, WeightData
 from .validate import Validator
 
@@ -49,10 +49,11 @@ class ArtifactWriter:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, form: Form = "tar") -> None:
-        destination = Path(path).resolve()  # a link to an artifact stays a link
-        if not destination.parent.is_dir():
-            raise ArtifactError(f"cannot write {path}: {destination.parent} is not a directory")
-        self._sink: Sink = TarSink(destination) if form == "tar" else DirSink(destination)
+        with writing(Path(path)):
+            destination = Path(path).resolve()  # a link to an artifact stays a link
+            if not destination.parent.is_dir():
+                raise ArtifactError(f"cannot write {path}: {destination.parent} is not a directory")
+            self._sink: Sink = TarSink(destination) if form == "tar" else DirSink(destination)
         self._where = str(path)
         self._layers: dict[str, Descriptor] = {}
 

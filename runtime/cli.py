@@ -1,0 +1,132 @@
+"""The commands `infc inspect` and `infc run`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import numpy as np
+    from rich.console import Console
+
+    from .artifact import Method
+
+_PATH = click.Path(path_type=Path)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
+_PIPE_WIDTH = 160  # columns, where stdout is no terminal and has no width of its own
+
+
+@click.command("inspect")
+@click.argument("artifact", type=_PATH)
+@click.option("--weights", is_flag=True, help="List every weight.")
+@_JSON
+def inspect(artifact: Path, weights: bool, as_json: bool) -> None:
+    """Show what is inside ARTIFACT.
+
+    Reads its documents, not its modules and weights: `infc verify` checks those.
+    """
+    import msgspec
+
+    from .artifact import Artifact, interface_digest
+
+    with Artifact.open(artifact) as opened:
+        interface = interface_digest(opened.config.interface)
+        if as_json:
+            document = {
+                "path": str(artifact),
+                "digest": opened.digest,
+                "interface_digest": interface,
+                "size": opened.size,
+                "blobs": opened.blob_count,
+                "config": opened.config,
+            }
+            click.echo(msgspec.json.encode(document).decode())
+            return
+        from .report import show_artifact
+
+        show_artifact(opened, interface, _console(), weights=weights)
+
+
+@click.command("run")
+@click.argument("artifact", type=_PATH)
+@click.option("--input", "given", multiple=True, metavar="NAME=FILE", help="From file.npy, file.npz or file.npz:key.")
+@click.option("--random", "fill", is_flag=True, help="Make up the inputs that are not given.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the random inputs.")
+@click.option("--output", type=_PATH, help="Write the outputs to this .npz.")
+@click.option("--method", default=None, help="Entry point; the first by default.")
+@click.option("--target", default="cpu", show_default=True, help="Which build to run.")
+@click.option("--device", default="local-task", show_default=True, help="IREE device to run it on.")
+@_JSON
+def run(
+    artifact: Path,
+    given: tuple[str, ...],
+    fill: bool,
+    seed: int,
+    output: Path | None,
+    method: str | None,
+    target: str,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Run ARTIFACT here, once, and summarize its outputs.
+
+    Every byte of the artifact is checked first, because its modules are native code.
+    """
+    from .artifact import Artifact
+    from .session import Session
+
+    with Artifact.open(artifact, check=True) as opened:
+        entry = opened.method(method)
+        inputs = _inputs(entry, given, fill, seed)
+        with Session.attach(opened, target=target, device=device) as session:
+            outputs = session.run(inputs, entry.name)
+    if output:
+        from .arrays import save_arrays
+
+        save_arrays(output, outputs)
+    from .report import Summary, show_outputs
+
+    summaries = [Summary.of(name, array) for name, array in outputs.items()]
+    if not as_json:
+        show_outputs(summaries, _console())
+        return
+    import msgspec
+
+    click.echo(msgspec.json.encode({"method": entry.name, "outputs": summaries}).decode())
+
+
+def _inputs(method: "Method", given: tuple[str, ...], fill: bool, seed: int) -> "dict[str, np.ndarray]":
+    import numpy as np
+
+    from infc.errors import InvalidInput
+
+    from .arrays import as_bfloat16, load_array
+    from .inputs import random_inputs
+
+    inputs = random_inputs(method, np.random.default_rng(seed)) if fill else {}
+    bfloat16 = {spec.name for spec in method.inputs if spec.dtype == "bf16"}
+    seen: set[str] = set()
+    for each in given:
+        name, separator, source = each.partition("=")
+        if not separator:
+            raise click.UsageError(f"--input {each!r}: expected NAME=FILE")
+        if name in seen:
+            raise InvalidInput(f"input {name!r} is given twice")
+        seen.add(name)
+        array = load_array(name, source)
+        inputs[name] = as_bfloat16(array) if name in bfloat16 else array
+    if method.inputs and not inputs:
+        raise InvalidInput(
+            f"no inputs: {method.name} takes {', '.join(spec.name for spec in method.inputs)}",
+            hint="give --input NAME=file.npy for each, or --random",
+        )
+    return inputs
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
+    return console

@@ -1,0 +1,138 @@
+"""What the commands show: an artifact's content and a call's results, as tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+from rich.text import Text
+
+from .artifact import Artifact, Config, StageBuild, TensorSpec
+from .artifact.dtypes import dtype_name
+from .inputs import describe
+
+
+@dataclass(frozen=True)
+class Summary:
+    """An output in six figures; the last three are null where it has no elements."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    min: float | None
+    mean: float | None
+    max: float | None
+
+    @staticmethod
+    def of(name: str, array: np.ndarray) -> "Summary":
+        figures = (None, None, None)
+        if array.size:
+            wide = array.astype(np.float64)
+            figures = (float(wide.min()), float(wide.mean()), float(wide.max()))
+        return Summary(name, dtype_name(array.dtype), array.shape, *figures)
+
+
+def show_outputs(summaries: Sequence[Summary], console: Console) -> None:
+    """One row for each output."""
+    rows = [
+        (each.name, each.dtype, str(list(each.shape)), _figure(each.min), _figure(each.mean), _figure(each.max))
+        for each in summaries
+    ]
+    console.print(_table("outputs", ("name", "dtype", "shape", "min >", "mean >", "max >"), rows))
+
+
+def show_artifact(artifact: Artifact, interface: str, console: Console, *, weights: bool) -> None:
+    """The artifact section by section; `weights` adds a row for each weight."""
+    config = artifact.config
+    tools = config.toolchain
+    facts = [
+        ("name", config.name),
+        ("digest", artifact.digest),
+        ("interface", interface),
+        ("source", config.source),
+        ("size", f"{decimal(artifact.size)} in {artifact.blob_count} blobs"),
+        ("made with", f"infc {tools.infc}, torch {tools.torch}, torch-mlir {tools.torch_mlir}, IREE {tools.iree}"),
+        ("one call", f"{config.cost.flops:,} FLOPs, touches {decimal(config.cost.bytes_touched)}, "
+                     f"activations up to {decimal(config.cost.activation_peak)}"),
+    ]  # fmt: skip
+    console.print(_table("artifact", ("", ""), facts))
+    console.print(_interface(config))
+    console.print(_builds(config))
+    if weights:
+        for build in config.targets:
+            for stage in build.stages:
+                console.print(_weights(build.target, stage))
+    console.print(_verify(config))
+
+
+def _interface(config: Config) -> Table:
+    rows: list[tuple[str, ...]] = []
+    for method in config.interface.methods:
+        ends: list[tuple[str, TensorSpec]] = [("input", spec) for spec in method.inputs]
+        ends += [("output", spec) for spec in method.outputs]
+        rows += [(method.name, end, spec.name, describe(spec)) for end, spec in ends]
+    return _table("interface", ("method", "", "name", "tensor"), rows)
+
+
+def _builds(config: Config) -> Table:
+    placements = {stage.name: stage.placement for stage in config.stages}
+    rows = [
+        (
+            build.target,
+            stage.stage,
+            placements[stage.stage],
+            decimal(stage.module_size),
+            str(len(stage.slab.weights)),
+            decimal(stage.slab.length),
+            f"{len(stage.slab.chunks)} ({len(set(stage.slab.chunks))})",
+            ", ".join(build.features) or "none",
+        )
+        for build in config.targets
+        for stage in build.stages
+    ]
+    columns = ("target", "stage", "placement", "module >", "weights >", "slab >", "chunks (unique) >", "CPU features")
+    return _table("stages and slabs", columns, rows)
+
+
+def _weights(target: str, stage: StageBuild) -> Table:
+    rows = [
+        (each.key, f"{each.dtype}{list(each.shape)}", each.layout, f"{each.offset:,}", f"{each.length:,}", each.digest)
+        for each in stage.slab.weights
+    ]
+    columns = ("key", "tensor", "layout", "offset >", "bytes >", "digest of the logical tensor")
+    return _table(f"weights of {target}/{stage.stage}", columns, rows)
+
+
+def _verify(config: Config) -> Table:
+    report = config.verify
+    if report is None:
+        return _table("compared with PyTorch", ("", ""), [("trials", "none: it was never compared")])
+    rows = [
+        (each.output, f"{each.max_abs_error:.3g}", f"{each.max_rel_error:.3g}", f"{each.tolerance:.3g}")
+        for each in report.outputs
+    ]
+    columns = ("output", "largest error >", "relative >", "tolerance >")
+    return _table(f"compared with PyTorch: {report.trials} trials, seed {report.seed}", columns, rows)
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table of plain text; a column whose name ends in ` >` is aligned to the right."""
+    table = Table(title=Text(_printable(title)), title_justify="left", show_header=any(columns))
+    for column in columns:
+        table.add_column(
+            column.removesuffix(" >"), justify="right" if column.endswith(" >") else "left", overflow="fold"
+        )
+    for row in rows:
+        table.add_row(*(Text(_printable(cell)) for cell in row))
+    return table
+
+
+def _printable(text: str) -> str:
+    """Names come from a file that anybody may have made: a terminal must not act on them."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
