@@ -24,7 +24,7 @@ lint: $(STAMP) ## ruff, pyright and the layers between the packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo
 
 lit: $(STAMP) ## the passes and dialects, as text in and text out
 	$(BIN)/lit tests/lit
