@@ -1,0 +1,103 @@
+"""`infc serve`."""
+
+import json
+import logging
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from infc.errors import InfcError
+
+from .pool.options import DEFAULT_LISTEN, MIB, Address, Limits
+
+_UNITS = {"": 1, "k": 1024, "m": MIB, "g": 1024 * MIB}
+_MAX_MESSAGE = 2 * 1024 * MIB - 1  # protobuf's own limit
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes: `300M`, `1GiB`, `4096`; units are powers of 1024."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+)\s*([kmg]?)(i?b)?", value.strip().lower())
+        size = int(match[1]) * _UNITS[match[2]] if match else 0
+        if not 1 <= size <= _MAX_MESSAGE:
+            self.fail(f"{value!r} is no size from 1 to {_MAX_MESSAGE} bytes; 300M or 1GiB would be", param, ctx)
+        return size
+
+
+@click.command()
+@click.argument("artifacts", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="OUT.infc…")
+@click.option("--listen", default=DEFAULT_LISTEN, show_default=True, metavar="ADDRESS", help="HOST:PORT or unix:/path.")
+@click.option(
+    "--executors", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that run models."
+)
+@click.option("--queue", default=256, show_default=True, type=click.IntRange(0), help="Requests that may wait.")
+@click.option("--deadline", default=60.0, show_default=True, type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+              help="For calls without one; also how long a model may run on when its caller has given up.")  # fmt: skip
+@click.option("--drain", default=30.0, show_default=True, type=click.FloatRange(0), metavar="SECONDS",
+              help="For accepted requests to finish when the pool is stopped.")  # fmt: skip
+@click.option("--max-message", default="256MiB", show_default=True, type=Size(), help="Largest request.")
+@click.option("--json", "as_json", is_flag=True, help="Print the line that says it is ready as JSON.")
+@click.option("-v", "--verbose", is_flag=True, help="Log each request.")
+def serve(
+    artifacts: Sequence[Path],
+    listen: str,
+    executors: int,
+    queue: int,
+    deadline: float,
+    drain: float,
+    max_message: int,
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """Serve artifacts from a pool, over the Open Inference Protocol v2 (gRPC).
+
+    Prints one line when it is ready. SIGTERM or Ctrl-C: finishes what it has accepted, and exits with 0.
+    """
+    address = Address.parse(listen)
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    logging.getLogger("infc").setLevel(level)
+    models = _open(artifacts)
+
+    import asyncio
+
+    from .pool.serving import serve as serve_pool
+
+    def on_ready(bound: Address) -> None:
+        names = [model.name for model in models]
+        if as_json:
+            click.echo(json.dumps({"listen": str(bound), "models": names, "pid": os.getpid()}))
+            return
+        click.echo(f"infc: serving {', '.join(names)} on {bound}")
+
+    limits = Limits(queue=queue, deadline=deadline, drain=drain, max_message=max_message)
+    asyncio.run(serve_pool(models, listen=address, executors=executors, limits=limits, on_ready=on_ready))
+
+
+def _open(paths: Sequence[Path]) -> list[Any]:
+    from ..runtime.artifact import Artifact
+    from .pool.controller import Model
+
+    models: list[Model] = []
+    for path in paths:
+        # Executors load this file's native code without hashing it again.
+        with Artifact.open(path, check=True) as artifact:
+            artifact.build()
+            models.append(Model.of(artifact))
+    name, count = Counter(model.name for model in models).most_common(1)[0]
+    if count > 1:
+        same = ", ".join(model.path for model in models if model.name == name)
+        raise InfcError(
+            f"{count} artifacts have the name {name!r}: {same}", hint="compile one of them again with another --name"
+        )
+    return models

@@ -1,0 +1,193 @@
+"""The pool's head: which models it serves, which request may enter, and which executor runs it."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from infc.errors import DeadlineExceeded, InfcError, ModelNotFound, Overloaded, PoolUnavailable
+
+from ...runtime.artifact import Artifact, Method, interface_digest
+from .messages import Attach, Infer, Tensor
+from .options import Limits
+from .supervisor import Work
+from .worker import Call, Worker
+
+_log = logging.getLogger(__name__)
+
+VERSION = "1"
+TARGET = "cpu"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A served model. `outputs` is what an executor must answer with, `inputs` what it is sent."""
+
+    name: str
+    digest: str
+    interface: str
+    path: str
+    method: Method
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    @staticmethod
+    def of(artifact: Artifact) -> "Model":
+        """What the pool needs to know about an artifact."""
+        method = artifact.method()
+        return Model(
+            name=artifact.config.name,
+            digest=artifact.digest,
+            interface=interface_digest(artifact.config.interface),
+            path=str(artifact.path.resolve()),
+            method=method,
+            inputs=tuple(Tensor(spec.name, spec.dtype, spec.shape) for spec in method.inputs),
+            outputs=tuple(Tensor(spec.name, spec.dtype, spec.shape) for spec in method.outputs),
+        )
+
+
+class Pool:
+    """Models, executors, and the queue between them. All methods belong to one event loop.
+
+    Args:
+        models: what to serve, by name; every executor attaches all of them.
+        executors: how many processes.
+        limits: see `Limits`.
+    """
+
+    def __init__(self, models: Sequence[Model], executors: int, limits: Limits) -> None:
+        self._models = {model.name: model for model in models}
+        self._limits = limits
+        attach = [Attach(model.name, model.path, model.digest, TARGET) for model in models]
+        self._workers = [Worker(attach, limits.deadline) for _ in range(executors)]
+        self._idle = list(self._workers)
+        self._free = asyncio.Semaphore(executors)  # counts `_idle`; first come, first served
+        self._waiting = 0
+        self._accepted = 0
+        self._draining = False
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @property
+    def names(self) -> list[str]:
+        """The served models' names."""
+        return list(self._models)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a request would be taken and an executor is there to run it."""
+        return not self._draining and any(worker.ready for worker in self._workers)
+
+    async def start(self) -> None:
+        """Start all executors and attach all models.
+
+        Raises:
+            InfcError: a model cannot be attached.
+        """
+        starts = [asyncio.create_task(worker.start()) for worker in self._workers]
+        await asyncio.wait(starts)
+        failures = [task.exception() for task in starts]
+        for failure in failures:
+            if failure is not None:
+                raise failure
+
+    def model(self, name: str, version: str) -> Model:
+        """A model by name; the version is `1` or left out.
+
+        Raises:
+            ModelNotFound: names those that are served.
+        """
+        model = self._models.get(name)
+        served = f"this pool serves {', '.join(map(repr, self._models))}"
+        if model is None:
+            raise ModelNotFound(f"no model {name!r}", hint=served)
+        if version not in ("", VERSION):
+            raise ModelNotFound(
+                f"no version {version!r} of model {name!r}", hint=f"{served}, each in version {VERSION!r}"
+            )
+        return model
+
+    async def infer(self, model: Model, inputs: Sequence[np.ndarray], remaining: float | None) -> tuple[bytes, ...]:
+        """Run a model.
+
+        Args:
+            model: which.
+            inputs: checked, in the method's order, C-contiguous.
+            remaining: seconds until the caller's deadline; None without one.
+
+        Returns:
+            The elements of its outputs, little-endian, in the method's order.
+
+        Raises:
+            PoolUnavailable: the pool is being stopped.
+            Overloaded: the queue is full.
+            DeadlineExceeded: the deadline passed, in the queue or while the model ran.
+            ExecutorFailed: the model failed, or its executor died twice.
+        """
+        if self._draining:
+            raise PoolUnavailable("the pool is being stopped", hint="send the request to another pool, or again later")
+        if self._free.locked() and self._waiting >= self._limits.queue:
+            raise Overloaded(
+                f"the pool has no room: {self._accepted} requests are running or waiting",
+                hint="send it again later, or start the pool with more --executors or a longer --queue",
+            )
+        seconds = self._limits.deadline if remaining is None else remaining
+        # Through uint8, because bfloat16 has no buffer format.
+        data = [array.reshape(-1).view(np.uint8).data for array in inputs]
+        work = Work(Infer(model.name, model.method.name, model.inputs), data, model.outputs)
+        call = Call(work, asyncio.get_running_loop().time() + seconds)
+        self._enter()
+        try:
+            async with asyncio.timeout_at(call.deadline):
+                return await self._queue(call)
+        except TimeoutError as error:
+            raise DeadlineExceeded(
+                f"model {model.name!r} gave no answer within {seconds:.3g} s",
+                hint="give the call a longer deadline, or the pool more --executors",
+            ) from error
+        finally:
+            self._leave()
+
+    async def drain(self) -> None:
+        """Take no more requests and wait for those that were accepted."""
+        self._draining = True
+        await self._empty.wait()
+
+    async def close(self) -> None:
+        """End all executors, also busy ones."""
+        self._draining = True
+        await asyncio.gather(*(worker.close() for worker in self._workers))
+
+    async def _queue(self, call: Call) -> tuple[bytes, ...]:
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+        worker = self._idle.pop()
+        running = asyncio.create_task(worker.run(call))
+        running.add_done_callback(lambda task: self._release(worker, task))
+        try:
+            # The executor cannot be interrupted: it stays busy although the caller has given up.
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            call.abandoned = True
+            raise
+
+    def _release(self, worker: Worker, task: "asyncio.Task[tuple[bytes, ...]]") -> None:
+        self._idle.append(worker)
+        self._free.release()
+        failure = None if task.cancelled() else task.exception()
+        if failure is not None and not isinstance(failure, InfcError):
+            _log.error("a request failed unexpectedly", exc_info=failure)
+
+    def _enter(self) -> None:
+        self._accepted += 1
+        self._empty.clear()
+
+    def _leave(self) -> None:
+        self._accepted -= 1
+        if not self._accepted:
+            self._empty.set()

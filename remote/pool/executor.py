@@ -1,0 +1,128 @@
+"""An executor: the process that holds compiled modules, which are native code, and runs them.
+
+Started by the controller as `python -m infc.remote.pool.executor FD`, where FD is its end of a socket pair. It answers
+one message at a time and ends when the controller closes its end or is gone.
+"""
+
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from infc.errors import ArtifactError, InfcError
+
+from ...runtime.artifact import Artifact
+from ...runtime.artifact.dtypes import dtype_name, numpy_dtype
+from ...runtime.session import Session
+from .channel import Channel, ChannelClosed
+from .messages import Attach, Attached, Failed, Infer, Request, Result, Tensor
+
+_log = logging.getLogger(__name__)
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NO_NEW_PRIVS = 38
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def serve(channel: Channel[Request]) -> None:
+    """Answer messages until the controller is gone."""
+    sessions: dict[str, Session] = {}
+    while True:
+        try:
+            match channel.receive():
+                case Attach() as attach:
+                    channel.send(_answer_attach(attach, sessions))
+                case Infer() as infer:
+                    _answer_infer(channel, infer, sessions)
+        except ChannelClosed:
+            return
+
+
+def _answer_attach(message: Attach, sessions: dict[str, Session]) -> Attached | Failed:
+    start = time.perf_counter()
+    try:
+        sessions[message.model] = _attach(message)
+    except InfcError as error:
+        return _failure(error)
+    except Exception:  # noqa: BLE001 (one model's defect is no reason to end those beside it)
+        _log.exception("attaching %s failed", message.model)
+        return Failed("ArtifactError", f"model {message.model!r} cannot be attached: its executor's log says why", "")
+    return Attached(message.model, time.perf_counter() - start)
+
+
+def _attach(message: Attach) -> Session:
+    # The controller has hashed this file. It is not hashed again, but another artifact in its place is noticed.
+    artifact = Artifact.open(Path(message.path))
+    if artifact.digest != message.digest:
+        raise ArtifactError(
+            f"{message.path} was replaced while the pool served it: its digest is {artifact.digest}, "
+            f"expected {message.digest}",
+            hint="restart the pool to serve the new artifact",
+        )
+    return Session.attach(artifact, target=message.target)
+
+
+def _answer_infer(channel: Channel[Request], message: Infer, sessions: Mapping[str, Session]) -> None:
+    inputs = {tensor.name: _receive(channel, tensor) for tensor in message.tensors}
+    try:
+        outputs = sessions[message.model].run(inputs, message.method)
+    except InfcError as error:
+        channel.send(_failure(error))
+        return
+    except Exception:  # noqa: BLE001
+        _log.exception("running %s failed", message.model)
+        channel.send(Failed("ExecutorFailed", f"model {message.model!r} failed: the pool's log says why", ""))
+        return
+    arrays = {name: np.ascontiguousarray(array) for name, array in outputs.items()}
+    tensors = tuple(Tensor(name, dtype_name(array.dtype), array.shape) for name, array in arrays.items())
+    channel.send(Result(tensors), [_memory(array) for array in arrays.values()])
+
+
+def _receive(channel: Channel[Request], tensor: Tensor) -> np.ndarray:
+    array = np.empty(tensor.shape, numpy_dtype(tensor.dtype))
+    channel.receive_into(_memory(array))
+    return array
+
+
+def _memory(array: np.ndarray) -> memoryview:
+    # Through uint8, because bfloat16 has no buffer format.
+    return array.reshape(-1).view(np.uint8).data
+
+
+def _failure(error: InfcError) -> Failed:
+    return Failed(type(error).__name__, error.message, error.hint)
+
+
+def _confine(parent: int) -> None:
+    """Tie this process's life to its parent's and give up ways to gain privileges."""
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    for option, value in ((_PR_SET_PDEATHSIG, signal.SIGKILL), (_PR_SET_NO_NEW_PRIVS, 1)):
+        if prctl(option, value, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
+    if os.getppid() != parent:
+        sys.exit(0)  # it died before the first prctl
+    # Signals to a whole process group or service are for the controller, which drains before it ends this process.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def main(arguments: list[str]) -> None:
+    """Run an executor on the inherited descriptor, for the controller with the process id, that the arguments give."""
+    descriptor, parent = map(int, arguments)
+    _confine(parent)
+    os.set_inheritable(descriptor, False)
+    channel: Channel[Request] = Channel(socket.socket(fileno=descriptor), Request)  # pyright: ignore[reportArgumentType]
+    serve(channel)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s executor[%(process)d] %(levelname)s %(message)s")
+    main(sys.argv[1:])

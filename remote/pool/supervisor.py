@@ -1,0 +1,186 @@
+"""One executor process as the controller sees it: started, given its models, called, ended."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from infc import errors
+from infc.errors import ExecutorFailed, InfcError
+
+from .channel import Channel, ChannelClosed
+from .messages import Attach, Attached, Failed, Infer, Reply, Request, Result, Tensor
+
+_log = logging.getLogger(__name__)
+
+# Native code runs while a module is loaded and may never return.
+START_LIMIT = 60.0  # seconds
+
+
+class ExecutorDied(Exception):
+    """The executor's process ended, or broke the protocol and was ended."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One inference: the message, the bytes of its tensors, and the outputs that the model's interface promises."""
+
+    message: Infer
+    data: Sequence[memoryview]
+    outputs: tuple[Tensor, ...]
+
+
+class Executor:
+    """A running executor with its models attached. Made by `start`; one call at a time."""
+
+    def __init__(self, process: subprocess.Popen[bytes], channel: Channel[Reply]) -> None:
+        self._process = process
+        self._channel = channel
+        # Blocking I/O happens on this thread, never on the event loop.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"executor-{process.pid}")
+        self._exited = asyncio.Event()
+        self._ended = False
+        pidfd = os.pidfd_open(process.pid)
+        asyncio.get_running_loop().add_reader(pidfd, self._on_exit, pidfd)
+
+    @staticmethod
+    async def start(models: Sequence[Attach]) -> "Executor":
+        """Start a process and attach the models.
+
+        Raises:
+            InfcError: a model cannot be attached.
+            ExecutorFailed: the process died or hung while it attached them.
+        """
+        executor = Executor._spawn()
+        timer = asyncio.get_running_loop().call_later(START_LIMIT, executor.kill)
+        attaching = ""
+        try:
+            for model in models:
+                attaching = model.model
+                seconds = await executor._attach(model)
+                _log.info("executor %d attached %s in %.1f ms", executor.pid, attaching, seconds * 1e3)
+        except ExecutorDied as error:
+            await executor.end()
+            raise ExecutorFailed(
+                f"the executor {executor.obituary} while it attached model {attaching!r}",
+                hint="compile the model again on this machine; `infc run` tries an artifact without a pool",
+            ) from error
+        except BaseException:
+            await executor.end()
+            raise
+        finally:
+            timer.cancel()
+        return executor
+
+    @staticmethod
+    def _spawn() -> "Executor":
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-P",  # nothing in the working directory is imported
+                    "-m",
+                    f"{__package__}.executor",
+                    str(theirs.fileno()),
+                    str(os.getpid()),
+                ],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=2,  # stdout belongs to the controller's one line
+                env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+                process_group=0,  # Ctrl-C is for the controller, which drains first
+            )
+        return Executor(process, Channel(ours, Reply))  # pyright: ignore[reportArgumentType]
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process has not ended yet."""
+        return self._process.poll() is None
+
+    @property
+    def obituary(self) -> str:
+        """How the process ended: `was ended by SIGSEGV`."""
+        code = self._process.poll()
+        if code is None:
+            return "closed its channel"
+        return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
+
+    async def infer(self, work: Work) -> tuple[bytes, ...]:
+        """Run the model; the elements of its outputs, little-endian.
+
+        Raises:
+            InfcError: what the executor reported.
+            ExecutorDied: it ended before it had answered.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._infer, work)
+
+    def kill(self) -> None:
+        """End the process at once. A call in progress raises `ExecutorDied`."""
+        self._process.kill()
+
+    async def wait(self) -> None:
+        """Wait until the process has ended."""
+        await self._exited.wait()
+
+    async def end(self) -> None:
+        """End the process, wait for it and give everything back."""
+        self.kill()
+        await self.wait()
+        if self._ended:
+            return
+        self._ended = True
+        # On its thread, behind a call that still reads from it.
+        self._thread.submit(self._channel.close)
+        self._thread.shutdown(wait=False)
+
+    def _on_exit(self, pidfd: int) -> None:
+        asyncio.get_running_loop().remove_reader(pidfd)
+        os.close(pidfd)
+        self._process.wait()
+        self._exited.set()
+
+    async def _attach(self, model: Attach) -> float:
+        reply = await asyncio.get_running_loop().run_in_executor(self._thread, self._exchange, model, ())
+        if not isinstance(reply, Attached):
+            raise ExecutorDied(f"answered {type(reply).__name__} where Attached was due")
+        return reply.seconds
+
+    def _infer(self, work: Work) -> tuple[bytes, ...]:
+        reply = self._exchange(work.message, work.data)
+        # Nothing that an executor claims decides how much memory the controller takes.
+        if not isinstance(reply, Result) or reply.tensors != work.outputs:
+            raise ExecutorDied(f"answered {reply}, expected {work.outputs}")
+        try:
+            return tuple(self._channel.receive_bytes(tensor.size) for tensor in reply.tensors)
+        except ChannelClosed as error:
+            raise ExecutorDied(str(error)) from error
+
+    def _exchange(self, message: Request, data: Sequence[memoryview]) -> Reply:
+        try:
+            self._channel.send(message, data)
+            reply = self._channel.receive()
+        except ChannelClosed as error:
+            raise ExecutorDied(str(error)) from error
+        if isinstance(reply, Failed):
+            raise _reported(reply)
+        return reply
+
+
+def _reported(failure: Failed) -> InfcError:
+    """The error that an executor reported; one of a class that infc has not is an `ExecutorFailed`."""
+    kind = getattr(errors, failure.error, None)
+    if not (isinstance(kind, type) and issubclass(kind, InfcError)):
+        kind = ExecutorFailed
+    return kind(failure.message, hint=failure.hint)

@@ -1,0 +1,139 @@
+"""One place for an executor: keeps a process there, and tries an accepted request again when the first one dies."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from infc.errors import DeadlineExceeded, ExecutorFailed, InfcError, PoolUnavailable
+
+from .messages import Attach
+from .supervisor import Executor, ExecutorDied, Work
+
+_log = logging.getLogger(__name__)
+
+# Inference is a pure function of its inputs, so that it may be run again.
+TRIES = 2
+
+# One that dies younger than this while it is idle is replaced only when a request needs it: no endless restarts.
+MATURE = 5.0  # seconds
+
+
+@dataclass
+class Call:
+    """An accepted request on its way. `deadline` in the event loop's time; `abandoned` once its caller has given up."""
+
+    work: Work
+    deadline: float
+    abandoned: bool = False
+
+
+class Worker:
+    """Runs one call at a time in its executor.
+
+    Args:
+        models: what each executor attaches when it starts.
+        patience: seconds that an executor may go on with a call whose caller has given up.
+    """
+
+    def __init__(self, models: Sequence[Attach], patience: float) -> None:
+        self._models = models
+        self._patience = patience
+        self._executor: asyncio.Task[Executor] | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether an executor is there with all models attached."""
+        task = self._executor
+        return task is not None and task.done() and not self._lost(task)
+
+    async def start(self) -> Executor:
+        """The executor; a new one when there is none.
+
+        Raises:
+            InfcError: a model cannot be attached.
+            PoolUnavailable: the worker was closed.
+        """
+        if self._closed:
+            raise PoolUnavailable("the pool is being stopped")
+        if self._executor is None or self._lost(self._executor):
+            self._executor = asyncio.create_task(self._start())
+        return await asyncio.shield(self._executor)
+
+    async def run(self, call: Call) -> tuple[bytes, ...]:
+        """Run one call; the elements of its outputs.
+
+        Raises:
+            ExecutorFailed: the executor died on it, and the next one as well.
+            DeadlineExceeded: there was no time left to begin with it, or the executor had to be ended.
+            InfcError: what the model reported.
+        """
+        loop = asyncio.get_running_loop()
+        for _ in range(TRIES):
+            executor = await self.start()
+            if call.abandoned or loop.time() >= call.deadline:
+                raise DeadlineExceeded("the deadline passed before an executor could begin with the request")
+            overdue = loop.call_at(max(call.deadline, loop.time() + self._patience), executor.kill)
+            _log.debug("executor %d runs %s", executor.pid, call.work.message.model)
+            try:
+                return await executor.infer(call.work)
+            except ExecutorDied as error:
+                await executor.end()
+                _log.warning(
+                    "executor %d %s (%s) with a request for %s",
+                    executor.pid,
+                    executor.obituary,
+                    error,
+                    call.work.message.model,
+                )
+                if loop.time() >= overdue.when():
+                    raise DeadlineExceeded(
+                        "the model did not return in time and its executor was ended",
+                        hint="give the call or the pool a longer deadline, if the model needs it",
+                    ) from error
+            finally:
+                overdue.cancel()
+        raise ExecutorFailed(
+            f"the executor died while it ran model {call.work.message.model!r}, and so did the one that tried again",
+            hint="the pool goes on; its log says how they died; `infc run` tries the same inputs without a pool",
+        )
+
+    async def close(self) -> None:
+        """End the executor, also one that is starting or busy."""
+        self._closed = True
+        if self._watcher is not None:
+            self._watcher.cancel()
+        if self._executor is None:
+            return
+        self._executor.cancel()
+        done, _ = await asyncio.wait([self._executor])
+        for task in done:
+            if not task.cancelled() and task.exception() is None:
+                await task.result().end()
+
+    async def _start(self) -> Executor:
+        executor = await Executor.start(self._models)
+        self._watcher = asyncio.create_task(self._watch(executor))
+        return executor
+
+    async def _watch(self, executor: Executor) -> None:
+        """Replace an executor that dies while nobody calls it, so that the next call need not wait for a new one."""
+        started = time.monotonic()
+        await executor.wait()
+        await executor.end()
+        if time.monotonic() - started < MATURE:
+            return
+        _log.warning("executor %d %s", executor.pid, executor.obituary)
+        try:
+            await self.start()
+        except InfcError as error:
+            _log.error("no executor could be started: %s", error)
+
+    @staticmethod
+    def _lost(task: "asyncio.Task[Executor]") -> bool:
+        if not task.done():
+            return False
+        return task.cancelled() or task.exception() is not None or not task.result().alive
