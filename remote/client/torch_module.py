@@ -89,8 +89,8 @@ class RemoteModule(torch.nn.Module):
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Changes nothing; a dtype other than the compiled one raises `RemoteError`."""
         for value in (*args, *kwargs.values()):
-            if isinstance(value, torch.dtype):
-                self._check_precision(value)
+            if isinstance(value, (torch.dtype, torch.Tensor)):
+                self._check_precision(value.dtype if isinstance(value, torch.Tensor) else value)
         return self
 
     def type(self, dst_type: Any) -> Self:

@@ -24,7 +24,7 @@ class Fake:
     """What the server claims and does; a test changes it while the server runs.
 
     `inputs` and `outputs` are (name, infc dtype, shape); `function` maps arrays to arrays; `fail` is a status, message
-    and trailing metadata to answer `ModelInfer` with; `mangle` edits a response before it leaves.
+    and trailing metadata to answer `ModelInfer` with, `failures` how many times; `mangle` edits a response before it leaves.
     """
 
     function: Callable[[Arrays], Arrays]
@@ -35,6 +35,7 @@ class Fake:
         default_factory=lambda: {"infc-model-digest": DIGEST, "infc-interface-digest": INTERFACE}
     )
     fail: tuple[grpc.StatusCode, str, tuple[tuple[str, str], ...]] | None = None
+    failures: int = 1000
     mangle: Callable[[Any], None] = lambda response: None
     calls: list[dict[str, str]] = field(default_factory=list)
     address: str = ""
@@ -54,7 +55,8 @@ class Fake:
 
     def infer(self, request: Any, context: grpc.ServicerContext) -> Any:
         self.calls.append({str(key): str(value) for key, value in context.invocation_metadata()})
-        if self.fail:
+        if self.fail and self.failures:
+            self.failures -= 1
             code, text, trailing = self.fail
             context.set_trailing_metadata(trailing)
             context.abort(code, text)
