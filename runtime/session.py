@@ -20,6 +20,9 @@ rt: Any = iree.runtime  # its stubs are incomplete
 
 SCOPE = "model"  # of all parameters, in every module that infc compiles
 
+# What IREE's status codes become in Python.
+_STATUS_ERRORS = (ValueError, RuntimeError, LookupError, MemoryError, OSError, TypeError)
+
 _MEMORY = int(rt.MemoryType.DEVICE_LOCAL)
 _USAGE = int(rt.BufferUsage.DEFAULT)
 _ELEMENTS: dict[DType, Any] = {
@@ -46,7 +49,7 @@ def _device(uri: str) -> Any:
     """A device is threads and arenas: made once a process, shared by its sessions."""
     try:
         return rt.get_device(uri)
-    except (ValueError, RuntimeError) as error:
+    except _STATUS_ERRORS as error:
         known = ", ".join(sorted(rt.query_available_drivers()))
         raise InfcError(f"no device {uri!r} on this machine", hint=f"IREE has drivers for {known}") from error
 
@@ -94,7 +97,7 @@ class Session:
             self._context: Any = rt.VmContext(
                 _instance(), [parameters, rt.create_hal_module(_instance(), device), module]
             )
-        except (ValueError, RuntimeError) as error:
+        except _STATUS_ERRORS as error:
             raise ArtifactError(
                 f"{where}: IREE cannot load the module of stage {stage.stage!r}: {_first_line(error)}",
                 hint="compile the model again with this infc",
@@ -155,7 +158,7 @@ class Session:
             for array, element in zip(arrays, entry.elements, strict=True):
                 arguments.push_ref(self._allocate(_MEMORY, _USAGE, self._device, array, element))
             self._context.invoke(entry.function, arguments, results)
-        except (ValueError, RuntimeError, MemoryError) as error:
+        except _STATUS_ERRORS as error:
             raise ExecutorFailed(f"{entry.method.name} failed: {_first_line(error)}") from error
         if len(results) != len(entry.outputs):
             raise ExecutorFailed(

@@ -50,7 +50,7 @@ class ArtifactWriter:
 
     def __init__(self, path: str | os.PathLike[str], *, form: Form = "tar") -> None:
         with writing(Path(path)):
-            destination = Path(path).resolve()  # a link to an artifact stays a link
+            destination = Path(os.path.realpath(path))  # a link to an artifact stays a link
             if not destination.parent.is_dir():
                 raise ArtifactError(f"cannot write {path}: {destination.parent} is not a directory")
             self._sink: Sink = TarSink(destination) if form == "tar" else DirSink(destination)

@@ -1,0 +1,131 @@
+"""Documents with valid digests that contradict the format, the blobs or themselves."""
+
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infc.errors import ArtifactError
+from infc.runtime.artifact import Artifact
+
+from support.artifacts import LINEAR, linear_weights, weight, write_artifact
+
+Json = dict[str, Any]
+
+
+def write(path: Path) -> Path:
+    weights = [weight(key, array) for key, array in linear_weights().items()]
+    return write_artifact(path, "m", LINEAR, b"module", weights, form="dir")
+
+
+def refused(path: Path) -> ArtifactError:
+    with pytest.raises(ArtifactError) as caught:
+        Artifact.open(path, check=True)
+    assert str(path) in caught.value.message
+    return caught.value
+
+
+def edited(path: Path, document: str, edit: Callable[[Json], object]) -> Path:
+    """Edits the config or the manifest of an artifact directory and makes all digests right again."""
+    index = json.loads((path / "index.json").read_text())
+    manifest = json.loads(blob_path(path, index["manifests"][0]["digest"]).read_text())
+    config = json.loads(blob_path(path, manifest["config"]["digest"]).read_text())
+    if document == "config":
+        edit(config)
+    manifest["config"] |= store(path, config)
+    if document == "manifest":
+        edit(manifest)
+    index["manifests"][0] |= store(path, manifest)
+    if document == "index":
+        edit(index)
+    (path / "index.json").write_text(json.dumps(index))
+    return path
+
+
+def blob_path(path: Path, digest: str) -> Path:
+    return path / "blobs" / digest.replace(":", "/")
+
+
+def store(path: Path, content: Json) -> Json:
+    raw = json.dumps(content).encode()
+    digest = f"sha256:{sha256(raw).hexdigest()}"
+    blob_path(path, digest).write_bytes(raw)
+    return {"digest": digest, "size": len(raw)}
+
+
+def slab(config: Json) -> Json:
+    return config["targets"][0]["stages"][0]["slab"]
+
+
+def first_weight(config: Json) -> Json:
+    return slab(config)["weights"][0]
+
+
+def test_editing_nothing_is_no_damage(tmp_path: Path) -> None:
+    Artifact.open(edited(write(tmp_path / "m"), "config", lambda _: None), check=True).close()
+
+
+CONFIG_EDITS: dict[str, tuple[Callable[[Json], object], str]] = {
+    "newer": (lambda c: c.update(schema_version=99), "schema_version 99, this infc reads 1"),
+    "no version": (lambda c: c.pop("schema_version"), "missing required field `schema_version`"),
+    "unknown field": (lambda c: c.update(surprise=1), "unknown field `surprise`"),
+    "missing field": (lambda c: c.pop("name"), "missing required field `name`"),
+    "wrong type": (lambda c: slab(c).update(length="4096"), "Expected `int`, got `str`"),
+    "empty name": (lambda c: c.update(name=""), "name is empty"),
+    "no method": (lambda c: c["interface"].update(methods=[]), "interface has no method"),
+    "method twice": (lambda c: c["interface"]["methods"].append(c["interface"]["methods"][0]), "has 'main' twice"),
+    "bounds on a float": (
+        lambda c: c["interface"]["methods"][0]["inputs"][0].update(low=0),
+        "only integers have bounds",
+    ),
+    "negative dim": (lambda c: c["interface"]["methods"][0]["inputs"][0].update(shape=[-1]), "negative or huge"),
+    "rank of a million": (lambda c: first_weight(c).update(shape=[9] * 10**6), "negative or huge"),
+    "slab grown": (lambda c: slab(c).update(length=1 << 40), "1 chunks for a length of"),
+    "slab negative": (lambda c: slab(c).update(length=-1), "chunks for a length of -1"),
+    "slab shrunk": (lambda c: slab(c).update(length=128), "should have 128 bytes"),
+    "weight outside": (lambda c: first_weight(c).update(offset=4096), "outside its slab"),
+    "weight before": (lambda c: first_weight(c).update(offset=-64), "outside its slab"),
+    "weight askew": (lambda c: first_weight(c).update(offset=68), "not a multiple of 64"),
+    "weight longer": (lambda c: first_weight(c).update(length=132), r"length is 132, but f32[8, 4] takes 128"),
+    "weight twice": (lambda c: slab(c)["weights"].append(first_weight(c)), "has 'w' twice"),
+    "chunk path": (lambda c: slab(c).update(chunks=["sha256:../../x"]), "expected sha256:<64 hex digits>"),
+    "chunk digest with line feed": (lambda c: slab(c).update(chunks=["sha256:" + "0" * 64 + "\n"]), "64 hex digits"),
+    "chunk unknown": (lambda c: slab(c).update(chunks=["sha256:" + "0" * 64]), "not among the manifest's layers"),
+    "module size": (lambda c: c["targets"][0]["stages"][0].update(module_size=1), "should have 1 bytes"),
+    "stage unknown": (lambda c: c["memory_plan"][0].update(stage="x"), "names stage 'x'"),
+    "stages differ": (lambda c: c["targets"][0].update(stages=[]), "builds other stages"),
+}
+
+
+@pytest.mark.parametrize("name", CONFIG_EDITS)
+def test_an_inconsistent_config(tmp_path: Path, name: str) -> None:
+    edit, message = CONFIG_EDITS[name]
+    error = refused(edited(write(tmp_path / "m"), "config", edit))
+    assert message in error.message
+    assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("document", "edit", "message"),
+    [
+        ("manifest", lambda m: m.update(artifactType="x/y"), "an OCI image layout of something else"),
+        ("manifest", lambda m: m["config"].update(digest="sha256:../x"), "config has digest 'sha256:../x'"),
+        ("manifest", lambda m: m["layers"][0].update(size=1), "expected 1"),
+        ("manifest", lambda m: m["layers"][0].update(digest="sha256:" + "0" * 64), "is missing"),
+        ("manifest", lambda m: m.pop("layers"), "missing required field `layers`"),
+        ("index", lambda i: i.update(manifests=[]), "lists 0 manifests"),
+        ("index", lambda i: i["manifests"].append(i["manifests"][0]), "lists 2 manifests"),
+        ("index", lambda i: i["manifests"][0].update(size=1 << 60), f"expected {1 << 60}"),
+    ],
+)
+def test_other_documents(tmp_path: Path, document: str, edit: Callable[[Json], object], message: str) -> None:
+    assert message in refused(edited(write(tmp_path / "m"), document, edit)).message
+
+
+def test_json_nested_without_end(tmp_path: Path) -> None:
+    path = write(tmp_path / "m")
+    (path / "index.json").write_text('{"manifests":' + "[" * 100_000)
+    assert "index.json is not valid" in refused(path).message

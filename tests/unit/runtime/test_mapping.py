@@ -1,0 +1,134 @@
+"""File ranges as one range of memory: contiguous, shared, read-only, and alive as long as somebody looks."""
+
+import mmap
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from infc.errors import ArtifactError
+from infc.runtime.memory import Mapping
+
+PAGE = mmap.PAGESIZE
+MIB = 1 << 20
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[int]:
+    """Four pages, each filled with its number plus one, and a tail of 100 bytes."""
+    path = tmp_path / "pages"
+    path.write_bytes(b"".join(bytes([number + 1]) * PAGE for number in range(4)) + b"t" * 100)
+    fd = os.open(path, os.O_RDONLY)
+    yield fd
+    os.close(fd)
+
+
+def test_ranges_follow_each_other_in_the_order_they_are_put(file: int) -> None:
+    mapping = Mapping(3 * PAGE + 100, where="x")
+    for offset, length in ((2 * PAGE, PAGE), (0, 2 * PAGE), (4 * PAGE, 100)):
+        mapping.append(file, offset, length)
+    assert bytes(mapping.view()) == b"\3" * PAGE + b"\1" * PAGE + b"\2" * PAGE + b"t" * 100
+    assert len(mapping.view()) == mapping.length == 3 * PAGE + 100
+
+
+def test_views_are_read_only_and_outlive_close(file: int) -> None:
+    mapping = Mapping(PAGE, where="x")
+    mapping.append(file, PAGE, PAGE)
+    array = np.frombuffer(mapping.view(), dtype=np.uint8)
+    mapping.close()
+    mapping.close()
+    assert not array.flags.writeable
+    assert int(array.sum()) == 2 * PAGE
+    with pytest.raises(ValueError, match="closed"):
+        mapping.view()
+
+
+def test_pages_go_with_the_last_view(file: int) -> None:
+    mapping = Mapping(PAGE, where="x")
+    mapping.append(file, 0, PAGE)
+    start = f"{mapping.address:x}-"
+    view = mapping.view()
+    mapping.close()
+    assert start in Path("/proc/self/maps").read_text()
+    del view
+    assert start not in Path("/proc/self/maps").read_text()
+
+
+def test_nothing_is_an_empty_view() -> None:
+    assert len(Mapping(0, where="x").view()) == 0
+
+
+def test_an_offset_inside_a_page_is_refused(file: int) -> None:
+    with pytest.raises(ArtifactError, match=rf"m\.infc: a blob begins at byte 512, not on a page of {PAGE}") as caught:
+        Mapping(PAGE, where="m.infc").append(file, 512, PAGE)
+    assert "repacked" in caught.value.hint
+
+
+def test_a_file_that_is_too_short_is_refused_and_not_touched(file: int) -> None:
+    with pytest.raises(ArtifactError, match=rf"the file has {4 * PAGE + 100} bytes, but a blob ends at {5 * PAGE}"):
+        Mapping(PAGE, where="x").append(file, 4 * PAGE, PAGE)
+
+
+def test_ranges_that_leave_a_gap_or_overflow_are_refused(file: int) -> None:
+    mapping = Mapping(2 * PAGE, where="x")
+    mapping.append(file, 4 * PAGE, 100)
+    with pytest.raises(ArtifactError, match="do not fit behind 100"):
+        mapping.append(file, 0, PAGE)
+    with pytest.raises(ArtifactError, match="do not fit behind 0"):
+        Mapping(PAGE, where="x").append(file, 0, 2 * PAGE)
+    with pytest.raises(ValueError, match="incomplete"):
+        Mapping(PAGE, where="x").view()
+
+
+def test_an_address_space_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ArtifactError, match=r"cannot map \d+ bytes: Cannot allocate memory"):
+        Mapping(1 << 60, where="x")
+
+
+READER = """
+import os, sys
+from infc.runtime.memory import Mapping
+fd = os.open(sys.argv[1], os.O_RDONLY)
+size = os.fstat(fd).st_size
+mapping = Mapping(size, where=sys.argv[1])
+for offset in range(0, size, 1 << 20):
+    mapping.append(fd, size - offset - (1 << 20), 1 << 20)
+view = mapping.view()
+touched = sum(view[::4096])
+print(touched, flush=True)
+sys.stdin.readline()
+fields = {}
+for line in open("/proc/self/smaps_rollup").read().splitlines()[1:]:
+    fields[line.split(":")[0]] = int(line.split()[1])
+print(fields["Rss"], fields["Pss"], fields["Private_Dirty"] + fields["Private_Clean"])
+sys.stdin.readline()
+"""
+
+
+def test_two_processes_share_the_pages(tmp_path: Path) -> None:
+    path = tmp_path / "weights"
+    path.write_bytes(bytes(64 * MIB))
+    readers = [subprocess.Popen([sys.executable, "-c", READER, path], stdin=-1, stdout=-1, text=True) for _ in range(2)]
+    for reader in readers:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "0\n"  # both have touched every page
+    for reader in readers:
+        resident, proportional, private = map(int, told(reader).split())
+        assert resident > 64 * 1024  # KiB, like the others
+        assert proportional < resident - 24 * 1024
+        assert private < 32 * 1024
+    for reader in readers:
+        reader.communicate("\n")
+        assert reader.returncode == 0
+
+
+def told(reader: "subprocess.Popen[str]") -> str:
+    assert reader.stdin is not None
+    assert reader.stdout is not None
+    reader.stdin.write("\n")
+    reader.stdin.flush()
+    return reader.stdout.readline()
