@@ -27,7 +27,7 @@ def codegen(artifact: Path, output: Path, pointer: Path | None, pool: str, packa
 
     check_pool(pool)
     with Artifact.open(artifact) as opened:
-        model, digest = view(opened, package), opened.digest
+        model, digest = view(opened.config, package), opened.digest
     if pointer is not None and pointer.absolute().is_relative_to(output.absolute()):
         raise ArtifactError(f"{pointer} is inside {output}", hint="the client package and the pointer go to two places")
     files = package_files(model, pool)

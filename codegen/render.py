@@ -77,7 +77,7 @@ def _environment() -> Environment:
 def _literal(value: object) -> str:
     """A Python literal, ASCII only; double quotes where nothing in the text needs others."""
     text = ascii(value)
-    if isinstance(value, str) and text.startswith("'") and '"' not in text and "\\" not in text:
+    if isinstance(value, str) and text.startswith("'") and '"' not in text:
         return f'"{text[1:-1]}"'
     return text
 

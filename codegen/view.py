@@ -6,7 +6,7 @@ from typing import Literal
 
 from infc.errors import ArtifactError
 
-from ..runtime.artifact import Artifact, TensorSpec, interface_digest
+from ..runtime.artifact import Config, TensorSpec, interface_digest
 from .names import class_name, identifier, unique
 
 # infc's dtype: the protocol's, numpy's scalar type, numpy's dtype as text. numpy has no bfloat16.
@@ -118,18 +118,17 @@ class ModelView:
         return sorted([*names, self.outputs_name] if self.several else names)
 
 
-def view(artifact: Artifact, package: str | None) -> ModelView:
+def view(config: Config, package: str | None) -> ModelView:
     """What the templates need to know of an artifact.
 
     Args:
-        artifact: the compiled model.
+        config: what the artifact says about itself.
         package: name of the Python package; made from the model's name when None.
 
     Raises:
         ArtifactError: it has several entry points, its name cannot be written in a pointer, or `package` is no name
             for a package.
     """
-    config = artifact.config
     if len(config.interface.methods) != 1:
         names = ", ".join(method.name for method in config.interface.methods)
         raise ArtifactError(f"{config.name!r} has the entry points {names}; a client can be written for one only")

@@ -1,0 +1,69 @@
+"""Configs of models that were never compiled, for what reads the interface only."""
+
+from typing import Literal
+
+from infc.runtime.artifact import (
+    SCHEMA_VERSION,
+    ArtifactWriter,
+    Config,
+    Cost,
+    Interface,
+    Method,
+    TensorSpec,
+    Toolchain,
+)
+
+HOSTILE_NAME = '4-"""\');__import__("os").mkdir("pwned")#'
+
+
+def tensor(name: str, dtype: str = "f32", *shape: int, low: int | None = None, high: int | None = None) -> TensorSpec:
+    """A tensor's spec, shape last."""
+    return TensorSpec(name=name, dtype=dtype, shape=shape, low=low, high=high)  # type: ignore[arg-type]
+
+
+def config(
+    name: str,
+    inputs: tuple[TensorSpec, ...],
+    outputs: tuple[TensorSpec, ...],
+    returns: Literal["tensor", "tuple", "mapping"],
+) -> Config:
+    """The config of a model with one entry point and no code."""
+    method = Method(name="main", inputs=inputs, outputs=outputs, returns=returns)
+    return Config(
+        schema_version=SCHEMA_VERSION,
+        name=name,
+        source="sha256:" + "0" * 64,
+        toolchain=Toolchain(infc="0", torch="0", torch_mlir="0", iree="0"),
+        interface=Interface(methods=(method,)),
+        stages=(),
+        targets=(),
+        memory_plan=(),
+        cost=Cost(flops=0, bytes_touched=0, activation_peak=0),
+        verify=None,
+    )
+
+
+MODELS = {
+    "tensor": config("linear", (tensor("x", "f32", 2, 8),), (tensor("output_0", "f32", 2, 4),), "tensor"),
+    "mapping": config(
+        "all-minilm-l6.v2",
+        (
+            tensor("input_ids", "i64", 1, 128, low=0, high=30521),
+            tensor("attention_mask", "bool", 1, 128),
+        ),
+        (tensor("last_hidden_state", "f32", 1, 128, 384), tensor("pooler_output", "bf16", 1, 384)),
+        "mapping",
+    ),
+    "hostile": config(
+        HOSTILE_NAME,
+        (tensor("class", "i8", low=-5), tensor("a-b", "f16", 1), tensor("a_b", "f64", 1), tensor('"""\n\\', "u8", 0)),
+        (tensor("timeout", "i32"), tensor("模型", "i16", 3), tensor("2", "f32", 1)),
+        "tuple",
+    ),
+}
+
+
+def write_config_artifact(path: str, config: Config) -> str:
+    """An artifact of nothing but a config; returns its digest."""
+    with ArtifactWriter(path) as writer:
+        return writer.finish(config)

@@ -1,0 +1,55 @@
+"""What codegen emits, file by file, against what it emitted before.
+
+After a wanted change: `REGENERATE_GOLDEN=1 pytest tests/unit/codegen/test_golden.py`, then read the diff.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infc.codegen.render import package_files, pointer_file
+from infc.codegen.view import view
+
+from support.configs import MODELS
+
+GOLDEN = Path(__file__).with_name("golden")
+POOL = "127.0.0.1:8500"
+DIGEST = "sha256:" + "d" * 64
+
+
+def emitted(case: str) -> dict[str, bytes]:
+    """All files for one of the models, the pointer as `model.pt`."""
+    model = view(MODELS[case], None)
+    return package_files(model, POOL) | {"model.pt": pointer_file(model, DIGEST, POOL)}
+
+
+@pytest.mark.parametrize("case", MODELS)
+def test_files_are_what_they_were(case: str) -> None:
+    folder, files = GOLDEN / case, emitted(case)
+    if os.environ.get("REGENERATE_GOLDEN"):
+        shutil.rmtree(folder, ignore_errors=True)
+        for name, data in files.items():
+            folder.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
+            folder.joinpath(name).write_bytes(data)
+    found = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert found == files
+
+
+def test_they_are_clean_under_strict_types_and_ruff(tmp_path: Path) -> None:
+    shutil.copytree(GOLDEN, tmp_path / "golden", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict", "pythonVersion": "3.11"}')
+    for command in (
+        ("ruff", "check", "--isolated", "--no-cache", "golden"),
+        ("ruff", "format", "--isolated", "--no-cache", "--line-length=120", "--check", "golden"),
+        ("pyright", "-p", "."),
+    ):
+        done = subprocess.run([sys.executable, "-m", *command], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
