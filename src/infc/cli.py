@@ -18,11 +18,14 @@ from infc.errors import InfcError
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a command lives (`module:attribute`), its line in the help, and the extra that installs what it needs."""
+    """Where a command lives (`module:attribute`), its line in the help, and the extra that installs what it needs.
+
+    A command without an extra needs the base install only.
+    """
 
     target: str
     help: str
-    extra: str
+    extra: str = ""
 
 
 COMMANDS = {
@@ -32,7 +35,7 @@ COMMANDS = {
     "run": Entry("infc.runtime.cli:run", "Run an artifact here, once.", "pool"),
     "codegen": Entry("infc.codegen.cli:codegen", "Write a client package and a pointer file.", "compile"),
     "serve": Entry("infc.remote.cli:serve", "Serve artifacts from a pool.", "pool"),
-    "doctor": Entry("infc.doctor:doctor", "Report versions, devices and kernel features.", "pool"),
+    "doctor": Entry("infc.doctor:doctor", "Report versions, devices and kernel features."),
 }
 
 # What only the extras install. A missing module of another name is a defect, and is reported as one.
@@ -64,9 +67,9 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except ModuleNotFoundError as error:
             package = (error.name or "").partition(".")[0]
-            if package not in EXTRA_MODULES:
-                raise
             name = ctx.meta[_NAME]
+            if package not in EXTRA_MODULES or not COMMANDS[name].extra:
+                raise
             raise InfcError(
                 f"`infc {name}` needs the package {package!r}, which is not installed",
                 hint=f"pip install 'infc[{COMMANDS[name].extra}]'",

@@ -153,7 +153,3 @@ def test_a_file_that_is_not_there_is_reported_by_click_in_our_form(capsys: pytes
 def test_colour_only_where_it_is_wanted(planted: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b" not in planted("raise InfcError('x')").stderr
-
-
-def test_no_command_takes_over_the_name_of_another_extra() -> None:
-    assert {entry.extra for entry in cli.COMMANDS.values()} == {"pool", "compile"}
