@@ -83,9 +83,10 @@ def run_application(folder: str, **environment: str) -> dict[str, Any]:
 
 
 def print_comparison(here: dict[str, Any], there: dict[str, Any], difference: float) -> None:
-    console = Console()
-    nearest = Table(title="Nearest sentence", show_lines=True)
-    for title in ("sentence", "nearest, checkpoint", "nearest, pointer"):
+    # Where there is no terminal to fit into (a log, a file), a line is as wide as its text.
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    nearest = Table(title="Nearest sentence")
+    for title in ("sentence", "with the checkpoint", "with the pointer"):
         nearest.add_column(title)
     for sentence, one, other in zip(here["sentences"], here["nearest"], there["nearest"], strict=True):
         nearest.add_row(sentence, one, other if other != one else "the same")
