@@ -110,7 +110,7 @@ def test_weights_are_not_copied(tmp_path: Path, form: Form) -> None:
 
 
 def anonymous_kib() -> int:
-    """Memory of this process that no file backs. Not `Private_…`: those count a file's pages that only we have mapped."""
+    """Memory that no file backs. (`Private_Clean` also counts the pages of files that only this process maps.)"""
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Anonymous:"))
 
