@@ -34,6 +34,10 @@ _OPTIONS = (
     ("grpc.service_config", json.dumps(_RETRIES)),
     # gRPC gives up on retrying a request that is larger than this; its default is 256 KiB, less than one image.
     ("grpc.per_rpc_retry_buffer_size", 64 * 1024 * 1024),
+    # After a failed connection gRPC answers from memory for up to two minutes, by default; a pool that was restarted
+    # shall be found within the retries of one call.
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 300),
     # Proxies of the environment lead to the internet, pools are inside.
     ("grpc.enable_http_proxy", 0),
 )
@@ -49,7 +53,7 @@ class Connection:
     endpoint: Endpoint
 
     def call(self, method: str, request: Any, *, what: str, timeout: float) -> tuple[Any, dict[str, str]]:
-        """Call one method of the protocol; return its response and the text entries of its initial metadata.
+        """Call one method of the protocol; return its response and the metadata of both ends, text entries only.
 
         Args:
             method: its name in the protocol, `ModelInfer` for example.
@@ -71,7 +75,8 @@ class Connection:
             response, call = stub.with_call(request, timeout=timeout, metadata=metadata)
         except grpc.RpcError as error:
             raise to_error(error, what=what, address=address, seconds=timeout) from error
-        return response, {key: value for key, value in call.initial_metadata() or () if isinstance(value, str)}
+        entries = (*(call.initial_metadata() or ()), *(call.trailing_metadata() or ()))
+        return response, {key: value for key, value in entries if isinstance(value, str)}
 
 
 def _channel(address: str) -> grpc.Channel:

@@ -29,7 +29,7 @@ class Expectation:
     interface: str | None = None
 
     def check(self, metadata: Mapping[str, str], address: str) -> None:
-        """Compare with what an answer's initial metadata says.
+        """Compare with what an answer's metadata says.
 
         Raises:
             RemoteError: another model, or another version of it, answers to that name.

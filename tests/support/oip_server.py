@@ -1,6 +1,6 @@
 """A small server of the Open Inference Protocol inside the test process, for what a real pool would never answer."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -60,7 +60,7 @@ class Fake:
             code, text, trailing = self.fail
             context.set_trailing_metadata(trailing)
             context.abort(code, text)
-        context.send_initial_metadata(tuple(self.digests.items()))
+        context.set_trailing_metadata(tuple(self.digests.items()))  # as the pool does: no message of its own
         arrays = {
             entry.name: np.frombuffer(raw, NUMPY[entry.datatype]).reshape(tuple(entry.shape))
             for entry, raw in zip(request.inputs, request.raw_input_contents, strict=True)
@@ -89,7 +89,7 @@ class Fake:
 
 
 @contextmanager
-def serving(fake: Fake, address: str = "127.0.0.1:0") -> Iterator[Fake]:
+def serving(fake: Fake, address: str = "127.0.0.1:0") -> Generator[Fake]:
     """Serve `fake` on a port that the system picks, or on a Unix socket; stops at the end of the block."""
     handlers = {
         name: grpc.unary_unary_rpc_method_handler(

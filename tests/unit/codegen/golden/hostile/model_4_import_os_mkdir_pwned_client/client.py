@@ -103,7 +103,7 @@ class Model4ImportOsMkdirPwned:
         message = request(MODEL, _INPUTS, [class_, a_b, a_b_2, input])
         limit = self._timeout if timeout is None else timeout
         response, call = self._infer.with_call(message, timeout=limit, metadata=self._metadata)
-        values = results(response, call.initial_metadata(), INTERFACE, _OUTPUTS)
+        values = results(response, call.trailing_metadata(), INTERFACE, _OUTPUTS)
         return Model4ImportOsMkdirPwnedOutputs(*values)
 
     def close(self) -> None:
@@ -175,7 +175,7 @@ class AsyncModel4ImportOsMkdirPwned:
         message = request(MODEL, _INPUTS, [class_, a_b, a_b_2, input])
         limit = self._timeout if timeout is None else timeout
         call = self._infer(message, timeout=limit, metadata=self._metadata)
-        response, metadata = await call, await call.initial_metadata()
+        response, metadata = await call, await call.trailing_metadata()
         values = results(response, metadata, INTERFACE, _OUTPUTS)
         return Model4ImportOsMkdirPwnedOutputs(*values)
 

@@ -93,7 +93,7 @@ class AllMinilmL6V2:
         message = request(MODEL, _INPUTS, [input_ids, attention_mask])
         limit = self._timeout if timeout is None else timeout
         response, call = self._infer.with_call(message, timeout=limit, metadata=self._metadata)
-        values = results(response, call.initial_metadata(), INTERFACE, _OUTPUTS)
+        values = results(response, call.trailing_metadata(), INTERFACE, _OUTPUTS)
         return AllMinilmL6V2Outputs(*values)
 
     def close(self) -> None:
@@ -161,7 +161,7 @@ class AsyncAllMinilmL6V2:
         message = request(MODEL, _INPUTS, [input_ids, attention_mask])
         limit = self._timeout if timeout is None else timeout
         call = self._infer(message, timeout=limit, metadata=self._metadata)
-        response, metadata = await call, await call.initial_metadata()
+        response, metadata = await call, await call.trailing_metadata()
         values = results(response, metadata, INTERFACE, _OUTPUTS)
         return AllMinilmL6V2Outputs(*values)
 

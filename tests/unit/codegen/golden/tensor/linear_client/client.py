@@ -77,7 +77,7 @@ class Linear:
         message = request(MODEL, _INPUTS, [x])
         limit = self._timeout if timeout is None else timeout
         response, call = self._infer.with_call(message, timeout=limit, metadata=self._metadata)
-        values = results(response, call.initial_metadata(), INTERFACE, _OUTPUTS)
+        values = results(response, call.trailing_metadata(), INTERFACE, _OUTPUTS)
         return values[0]
 
     def close(self) -> None:
@@ -143,7 +143,7 @@ class AsyncLinear:
         message = request(MODEL, _INPUTS, [x])
         limit = self._timeout if timeout is None else timeout
         call = self._infer(message, timeout=limit, metadata=self._metadata)
-        response, metadata = await call, await call.initial_metadata()
+        response, metadata = await call, await call.trailing_metadata()
         values = results(response, metadata, INTERFACE, _OUTPUTS)
         return values[0]
 

@@ -1,0 +1,123 @@
+"""What an application sees: torch.load on a pointer, answered by a real pool."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import infc
+from infc.errors import InvalidInput, ModelNotFound, PoolUnavailable, RemoteError
+from infc.remote.client import RemoteModule, connect
+
+from .conftest import Served, codegen, pool
+from support.artifacts import embed_table, linear_reference, write_linear_artifact
+
+X = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
+IDS = torch.tensor([[0, 1, 15], [3, 3, 2]])
+MASK = torch.tensor([[True, False, True], [True, True, False]])
+
+
+def test_a_pointer_answers_what_numpy_computes(served: Served) -> None:
+    with infc.patch():
+        model = torch.load(served.folder / "linear.pt", weights_only=True)
+    assert isinstance(model, RemoteModule)
+    answer = model.eval()(X)
+    np.testing.assert_allclose(answer.numpy(), linear_reference(X.numpy()), rtol=1e-5, atol=1e-6)
+
+
+def test_names_dtypes_and_a_mapping_cross(served: Served) -> None:
+    model = infc.load(served.folder / "embed.pt")
+    answer = model(IDS, mask=MASK)
+    expected = np.where(MASK.numpy()[..., None], embed_table()[IDS.numpy()], 0)
+    np.testing.assert_array_equal(answer.rows.numpy(), expected)
+    assert torch.equal(answer["masked"], ~MASK)
+
+
+def test_the_pools_own_checks_come_back_as_errors(served: Served) -> None:
+    model = infc.load(served.folder / "embed.pt")
+    with pytest.raises(InvalidInput, match="input 'ids' has the value 16") as refused:
+        model(torch.full((2, 3), 16), MASK)
+    assert refused.value.hint
+    assert torch.equal(model(IDS, MASK)["masked"], ~MASK)  # the pool goes on
+
+
+APPLICATION = """
+import sys
+import torch
+model = torch.load("model.pt", weights_only=False)
+with torch.no_grad():
+    print(model(torch.ones(2, 8)).tolist())
+assert not [name for name in sys.modules if name.partition(".")[0] in ("iree", "torch_mlir", "msgspec")]
+"""
+
+
+def test_an_application_that_knows_nothing_of_infc(served: Served, tmp_path: Path) -> None:
+    shutil.copy(served.folder / "linear.pt", tmp_path / "model.pt")
+    done = subprocess.run(
+        [sys.executable, "-c", APPLICATION],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"INFC_AUTOLOAD": "1", "INFC_POOL": served.address},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(infc.load(tmp_path / "model.pt")(torch.ones(2, 8)).tolist())
+
+
+GENERATED = """
+import sys
+sys.modules["infc"] = sys.modules["torch"] = None  # any import of them fails
+import numpy as np
+from embed_client import Embed
+with Embed() as model:
+    print(model.forward(np.zeros((2, 3), "i8"), np.ones((2, 3), "?")).rows.tolist())
+"""
+
+
+def test_the_generated_package_against_the_pool(served: Served) -> None:
+    environment = os.environ | {"PYTHONPATH": str(served.folder / "embed-out")}
+    done = subprocess.run([sys.executable, "-c", GENERATED], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(np.broadcast_to(embed_table()[0], (2, 3, 4)).tolist())
+
+
+def test_a_pool_that_comes_back_is_found_again_and_one_that_is_gone_is_named(
+    linear_artifact: Path, tmp_path: Path
+) -> None:
+    address = f"unix:{tmp_path}/pool.sock"
+    codegen(linear_artifact, tmp_path / "out", tmp_path / "model.pt", address)
+    with pool(linear_artifact, listen=address):
+        model = infc.load(tmp_path / "model.pt")
+        before = model(X)
+    with pytest.raises(PoolUnavailable, match="no pool answers at unix:") as refused:
+        model(X)
+    assert "infc serve" in refused.value.hint
+    with pool(linear_artifact, listen=address):
+        assert torch.equal(model(X), before)
+
+
+def test_another_model_under_the_same_name_gives_no_answer(linear_artifact: Path, tmp_path: Path) -> None:
+    other = write_linear_artifact(tmp_path / "other.infc", seed=1)
+    address = f"unix:{tmp_path}/pool.sock"
+    codegen(linear_artifact, tmp_path / "out", tmp_path / "model.pt", address)
+    with pool(linear_artifact, listen=address):
+        model = infc.load(tmp_path / "model.pt")
+        model(X)
+    with pool(other, listen=address):
+        for attempt in (lambda: model(X), lambda: infc.load(tmp_path / "model.pt")):
+            with pytest.raises(RemoteError, match=r"serves 'linear' as sha256:.*, expected was sha256:") as refused:
+                attempt()
+            assert refused.value.hint
+
+
+def test_a_model_that_the_pool_has_not(served: Served, tmp_path: Path) -> None:
+    artifact = write_linear_artifact(tmp_path / "absent.infc", name="absent")
+    codegen(artifact, tmp_path / "out", tmp_path / "model.pt", served.address)
+    with pytest.raises(ModelNotFound, match="absent") as refused:
+        connect(tmp_path / "model.pt")
+    assert "linear" in refused.value.message + refused.value.hint
