@@ -147,6 +147,9 @@ class Pool:
                 f"model {model.name!r} gave no answer within {seconds:.3g} s",
                 hint="give the call a longer deadline, or the pool more --executors",
             ) from error
+        except asyncio.CancelledError:
+            _log.debug("a request for %s was given up by its caller", model.name)
+            raise
         finally:
             self._leave()
 
@@ -161,6 +164,8 @@ class Pool:
         await asyncio.gather(*(worker.close() for worker in self._workers))
 
     async def _queue(self, call: Call) -> tuple[bytes, ...]:
+        if self._free.locked():
+            _log.debug("a request for %s waits behind %d", call.work.message.model, self._waiting)
         self._waiting += 1
         try:
             await self._free.acquire()

@@ -21,7 +21,7 @@ from infc.errors import ArtifactError, InfcError
 from ...runtime.artifact import Artifact
 from ...runtime.artifact.dtypes import dtype_name, numpy_dtype
 from ...runtime.session import Session
-from .channel import Channel, ChannelClosed
+from .channel import BlockingChannel, ChannelClosed
 from .messages import Attach, Attached, Failed, Infer, Request, Result, Tensor
 
 _log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 Arrays = Mapping[str, np.ndarray]
 
 
-def serve(channel: Channel[Request]) -> None:
+def serve(channel: BlockingChannel[Request]) -> None:
     """Answer messages until the controller is gone."""
     sessions: dict[str, Session] = {}
     while True:
@@ -70,7 +70,7 @@ def _attach(message: Attach) -> Session:
     return Session.attach(artifact, target=message.target)
 
 
-def _answer_infer(channel: Channel[Request], message: Infer, sessions: Mapping[str, Session]) -> None:
+def _answer_infer(channel: BlockingChannel[Request], message: Infer, sessions: Mapping[str, Session]) -> None:
     inputs = {tensor.name: _receive(channel, tensor) for tensor in message.tensors}
     try:
         outputs = sessions[message.model].run(inputs, message.method)
@@ -86,7 +86,7 @@ def _answer_infer(channel: Channel[Request], message: Infer, sessions: Mapping[s
     channel.send(Result(tensors), [_memory(array) for array in arrays.values()])
 
 
-def _receive(channel: Channel[Request], tensor: Tensor) -> np.ndarray:
+def _receive(channel: BlockingChannel[Request], tensor: Tensor) -> np.ndarray:
     array = np.empty(tensor.shape, numpy_dtype(tensor.dtype))
     channel.receive_into(_memory(array))
     return array
@@ -119,7 +119,7 @@ def main(arguments: list[str]) -> None:
     descriptor, parent = map(int, arguments)
     _confine(parent)
     os.set_inheritable(descriptor, False)
-    channel: Channel[Request] = Channel(socket.socket(fileno=descriptor), Request)  # pyright: ignore[reportArgumentType]
+    channel: BlockingChannel[Request] = BlockingChannel(socket.socket(fileno=descriptor), Request)  # pyright: ignore[reportArgumentType]
     serve(channel)
 
 

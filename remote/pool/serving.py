@@ -66,8 +66,9 @@ async def serve(
         except TimeoutError:
             _log.warning("not all requests finished in %g s", limits.drain)
     finally:
-        await server.stop(FLUSH)
+        # In this order, so that requests which had no time to finish still get an answer that says so.
         await pool.close()
+        await server.stop(FLUSH)
 
 
 async def _first(work: Coroutine[Any, Any, None], event: asyncio.Event) -> bool:

@@ -8,13 +8,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from infc import errors
 from infc.errors import ExecutorFailed, InfcError
 
-from .channel import Channel, ChannelClosed
+from .channel import AsyncChannel, ChannelClosed
 from .messages import Attach, Attached, Failed, Infer, Reply, Request, Result, Tensor
 
 _log = logging.getLogger(__name__)
@@ -39,13 +38,11 @@ class Work:
 class Executor:
     """A running executor with its models attached. Made by `start`; one call at a time."""
 
-    def __init__(self, process: subprocess.Popen[bytes], channel: Channel[Reply]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], channel: AsyncChannel[Reply]) -> None:
         self._process = process
         self._channel = channel
-        # Blocking I/O happens on this thread, never on the event loop.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"executor-{process.pid}")
+        self._busy = asyncio.Lock()
         self._exited = asyncio.Event()
-        self._ended = False
         pidfd = os.pidfd_open(process.pid)
         asyncio.get_running_loop().add_reader(pidfd, self._on_exit, pidfd)
 
@@ -97,7 +94,7 @@ class Executor:
                 env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
                 process_group=0,  # Ctrl-C is for the controller, which drains first
             )
-        return Executor(process, Channel(ours, Reply))  # pyright: ignore[reportArgumentType]
+        return Executor(process, AsyncChannel(ours, Reply))  # pyright: ignore[reportArgumentType]
 
     @property
     def pid(self) -> int:
@@ -124,7 +121,15 @@ class Executor:
             InfcError: what the executor reported.
             ExecutorDied: it ended before it had answered.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._infer, work)
+        async with self._busy:
+            try:
+                reply = await self._exchange(work.message, work.data)
+                # Nothing that an executor claims decides how much memory the controller takes.
+                if not isinstance(reply, Result) or reply.tensors != work.outputs:
+                    raise ExecutorDied(f"answered {reply}, expected {work.outputs}")
+                return tuple([await self._channel.receive_bytes(tensor.size) for tensor in reply.tensors])
+            except ChannelClosed as error:
+                raise ExecutorDied(str(error)) from error
 
     def kill(self) -> None:
         """End the process at once. A call in progress raises `ExecutorDied`."""
@@ -138,12 +143,9 @@ class Executor:
         """End the process, wait for it and give everything back."""
         self.kill()
         await self.wait()
-        if self._ended:
-            return
-        self._ended = True
-        # On its thread, behind a call that still reads from it.
-        self._thread.submit(self._channel.close)
-        self._thread.shutdown(wait=False)
+        self._channel.shutdown()
+        async with self._busy:
+            self._channel.close()
 
     def _on_exit(self, pidfd: int) -> None:
         asyncio.get_running_loop().remove_reader(pidfd)
@@ -152,27 +154,18 @@ class Executor:
         self._exited.set()
 
     async def _attach(self, model: Attach) -> float:
-        reply = await asyncio.get_running_loop().run_in_executor(self._thread, self._exchange, model, ())
+        async with self._busy:
+            try:
+                reply = await self._exchange(model)
+            except ChannelClosed as error:
+                raise ExecutorDied(str(error)) from error
         if not isinstance(reply, Attached):
             raise ExecutorDied(f"answered {type(reply).__name__} where Attached was due")
         return reply.seconds
 
-    def _infer(self, work: Work) -> tuple[bytes, ...]:
-        reply = self._exchange(work.message, work.data)
-        # Nothing that an executor claims decides how much memory the controller takes.
-        if not isinstance(reply, Result) or reply.tensors != work.outputs:
-            raise ExecutorDied(f"answered {reply}, expected {work.outputs}")
-        try:
-            return tuple(self._channel.receive_bytes(tensor.size) for tensor in reply.tensors)
-        except ChannelClosed as error:
-            raise ExecutorDied(str(error)) from error
-
-    def _exchange(self, message: Request, data: Sequence[memoryview]) -> Reply:
-        try:
-            self._channel.send(message, data)
-            reply = self._channel.receive()
-        except ChannelClosed as error:
-            raise ExecutorDied(str(error)) from error
+    async def _exchange(self, message: Request, data: Sequence[memoryview] = ()) -> Attached | Result:
+        await self._channel.send(message, data)
+        reply = await self._channel.receive()
         if isinstance(reply, Failed):
             raise _reported(reply)
         return reply
