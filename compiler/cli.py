@@ -1,6 +1,6 @@
 """`infc compile` and `infc verify`."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ def _print_json(value: Any) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Any]:
+def _progress() -> Generator[Any]:
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -110,7 +110,7 @@ def _progress() -> Iterator[Any]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
 
         @contextmanager
-        def observer(stage: str) -> Iterator[None]:
+        def observer(stage: str) -> Generator[None]:
             task = progress.add_task(stage, total=1)
             yield
             progress.advance(task)

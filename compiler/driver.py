@@ -3,13 +3,14 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
+import msgspec
 from torch_mlir import ir
 
 from infc.errors import CompileError, SourceError
@@ -30,7 +31,6 @@ from ..runtime.artifact import (
     StageBuild,
     TargetBuild,
     Toolchain,
-    VerifyReport,
 )
 from ..runtime.artifact.dtypes import byte_size
 from . import iree
@@ -105,11 +105,16 @@ def compile_model(
             slab = writer.add_slab(weights.data(lowered.uses))
         build = StageBuild(stage=STAGE, module=digest, module_size=len(code.code), slab=slab)
         target = TargetBuild(target=options.target, features=code.features, stages=(build,))
-        config = _config(options.name or _default_name(model.name), program, lowered, target)
+        cost = Cost(
+            flops=lowered.flops,
+            bytes_touched=_bytes_touched(program.method, slab),
+            activation_peak=code.activation_peak,
+        )
+        config = _config(options.name or _default_name(model.name), program, lowered, target, cost)
         with clock.stage("verify"), writer.stage(config) as staged:
             report = verify(staged, program, trials=options.trials, seed=options.seed, target=options.target)
         with clock.stage("write"):
-            config = _with_report(config, report)
+            config = msgspec.structs.replace(config, verify=report)
             manifest = writer.finish(config)
     return CompileResult(Path(out), manifest, config, clock.seconds)
 
@@ -140,9 +145,8 @@ def _lower(module: ir.Module, clock: "_Clock", temps: Temps) -> _Lowered:
     return _Lowered(module.operation.get_asm(), uses, work)
 
 
-def _config(name: str, program: Program, lowered: _Lowered, target: TargetBuild) -> Config:
+def _config(name: str, program: Program, lowered: _Lowered, target: TargetBuild, cost: Cost) -> Config:
     method = program.method
-    slab = target.stages[0].slab
     return Config(
         schema_version=SCHEMA_VERSION,
         name=name,
@@ -164,15 +168,9 @@ def _config(name: str, program: Program, lowered: _Lowered, target: TargetBuild)
         ),
         targets=(target,),
         memory_plan=tuple(MemoryStep(stage=STAGE, key=use.key) for use in lowered.uses),
-        cost=Cost(flops=lowered.flops, bytes_touched=_bytes_touched(method, slab), activation_peak=0),
+        cost=cost,
         verify=None,
     )
-
-
-def _with_report(config: Config, report: VerifyReport) -> Config:
-    import msgspec
-
-    return msgspec.structs.replace(config, verify=report)
 
 
 def _bytes_touched(method: Method, slab: Slab) -> int:
@@ -213,7 +211,7 @@ class _Clock:
     seconds: dict[str, float] = field(default_factory=dict[str, float])
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> Generator[None]:
         start = perf_counter()
         with self.observer(name):
             yield

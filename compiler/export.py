@@ -1,5 +1,6 @@
 """From a PyTorch module to a decomposed `ExportedProgram` with a static interface."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,9 @@ def export(source: Source) -> Program:
         exported = _exported(source)
     _refuse_mutation(exported)
     returns = returns_of(exported)
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        # torch warns of its own use of its own deprecated class.
+        warnings.filterwarnings("ignore", category=FutureWarning, message=".*LeafSpec.*")
         exported = exported.run_decompositions(get_decomposition_table())
     _drop_none_outputs(exported)
     return Program(source, exported, method_of(exported, returns))

@@ -1,5 +1,6 @@
 """IREE as the backend: MLIR text in, a module of machine code out, in a process of its own."""
 
+import json
 import os
 import re
 import subprocess
@@ -38,10 +39,11 @@ _SELECTED = re.compile(
 
 @dataclass(frozen=True)
 class Module:
-    """A compiled module and the CPU features, in LLVM's names, that its code may use."""
+    """A compiled module, the CPU features (LLVM's names) that its code may use, and its activations' peak in bytes."""
 
     code: bytes
     features: tuple[str, ...]
+    activation_peak: int
 
 
 def compile_text(text: str, target: str) -> Module:
@@ -56,7 +58,12 @@ def compile_text(text: str, target: str) -> Module:
             iree_ir.Module.parse(text)
     except iree_ir.MLIRError as error:
         raise CompileError(f"IREE does not take the module: {_first_line(str(error))}", stage="iree-parse") from error
-    return Module(_compile(text, (*_FLAGS[target], *_COMMON)), target_features(target))
+    with tempfile.TemporaryDirectory(prefix="infc-") as folder:
+        statistics = Path(folder) / "statistics.json"
+        dump = ("--iree-scheduling-dump-statistics-format=json", f"--iree-scheduling-dump-statistics-file={statistics}")
+        code = _compile(text, (*_FLAGS[target], *_COMMON, *dump))
+        measured = json.loads(statistics.read_text())["stream-aggregate"]
+    return Module(code, target_features(target), measured["execution"]["transient-memory-size"])
 
 
 def command(target: str) -> tuple[str, ...]:
@@ -76,7 +83,7 @@ def target_features(target: str) -> tuple[str, ...]:
 
 
 def _compile(text: str, flags: tuple[str, ...]) -> bytes:
-    binary = Path(iree.compiler.__file__).parent / "_mlir_libs" / "iree-compile"
+    binary = Path(iree.compiler.__path__[0]) / "_mlir_libs" / "iree-compile"
     with tempfile.TemporaryDirectory(prefix="infc-") as folder:
         output = Path(folder) / "module"
         # The text comes by standard input, so that no path of this machine gets into a location.

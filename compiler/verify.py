@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.utils._pytree as pytree
 
 from infc.errors import SourceError, VerifyError
 
-from ..runtime.artifact import Artifact, Method, OutputCheck, TensorSpec, VerifyReport
+from ..runtime.artifact import Artifact, OutputCheck, TensorSpec, VerifyReport
 from ..runtime.session import Session
 from .export import Program
 from .interface import flatten_result
@@ -31,8 +32,9 @@ def verify(artifact: Artifact, program: Program, *, trials: int, seed: int, targ
         for trial, (inputs, expected) in enumerate(references(program, trials, seed)):
             actual = session.run({name: to_numpy(tensor) for name, tensor in inputs.items()})
             for spec in method.outputs:
-                errors = compare(spec, expected[spec.name], actual[spec.name], trial)
-                worst[spec.name] = tuple(map(max, worst[spec.name], errors))
+                absolute, relative = compare(spec, expected[spec.name], actual[spec.name], trial)
+                so_far = worst[spec.name]
+                worst[spec.name] = (max(so_far[0], absolute), max(so_far[1], relative))
     checks = tuple(
         OutputCheck(output=spec.name, max_abs_error=a, max_rel_error=r, tolerance=TOLERANCES.get(spec.dtype, 0.0))
         for spec, (a, r) in ((spec, worst[spec.name]) for spec in method.outputs)
@@ -47,13 +49,13 @@ def references(
     generator = torch.Generator().manual_seed(seed)
     examples = example_inputs(program)
     for _ in range(trials):
-        inputs = {name: draw(spec, examples[name], generator) for name, spec in _specs(program.method)}
+        inputs = {spec.name: draw(spec, examples[spec.name], generator) for spec in program.method.inputs}
         yield inputs, flatten_result(_call(program, inputs), program.method)
 
 
 def example_inputs(program: Program) -> dict[str, torch.Tensor]:
     """The source's example inputs that are tensors, by the names of the method's inputs."""
-    leaves = [leaf for leaf in _leaves(program) if isinstance(leaf, torch.Tensor)]
+    leaves = [leaf for leaf in _leaves(program)[0] if isinstance(leaf, torch.Tensor)]
     return {spec.name: leaf for spec, leaf in zip(program.method.inputs, leaves, strict=True)}
 
 
@@ -102,26 +104,21 @@ def to_numpy(tensor: torch.Tensor) -> np.ndarray:
     return host.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
 
 
-def _specs(method: Method) -> list[tuple[str, TensorSpec]]:
-    return [(spec.name, spec) for spec in method.inputs]
-
-
-def _leaves(program: Program) -> list[Any]:
-    leaves, _ = torch.utils._pytree.tree_flatten((program.source.args, dict(program.source.kwargs)))
-    return leaves
-
-
 def _call(program: Program, inputs: Mapping[str, torch.Tensor]) -> Any:
-    source = program.source
-    leaves, tree = torch.utils._pytree.tree_flatten((source.args, dict(source.kwargs)))
+    leaves, tree = _leaves(program)
     fresh = iter([inputs[spec.name] for spec in program.method.inputs])
-    args, kwargs = tree.unflatten(next(fresh) if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves)
+    args, kwargs = tree.unflatten([next(fresh) if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves])
     try:
         with torch.no_grad():
-            return source.module(*args, **kwargs)
+            return program.source.module(*args, **kwargs)
     except Exception as error:
         text = str(error).splitlines()
         raise SourceError(
             f"PyTorch itself fails on inputs like the example: {type(error).__name__}: {text[0] if text else ''}",
             hint="give example inputs whose integers span the values that the model takes",
         ) from error
+
+
+def _leaves(program: Program) -> tuple[list[Any], pytree.TreeSpec]:
+    """The example's arguments, flat, and how to build them again: the order in which export flattened them too."""
+    return pytree.tree_flatten((program.source.args, dict(program.source.kwargs)))

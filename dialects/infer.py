@@ -32,11 +32,13 @@ class Weight(Infer.Operation, name="weight", traits=[ext.Pure]):
     digest: ir.StringAttr
     layout: ir.StringAttr
     logical: ir.TypeAttr
-    result: ext.Result[ir.RankedTensorType]
+    result: ext.Result[ir.RankedTensorType]  # pyright: ignore[reportInvalidTypeForm] - the bindings make it a class
 
     @staticmethod
     def verify_invariants(op: Any) -> bool:
         """The key is there, the layout is known, and it turns the logical shape into the result's."""
+        if not {"key", "digest", "layout", "logical"} <= set(op.attributes):
+            return True  # IRDL's own verifier, which runs next, says what is missing
         problem = _weight_problem(op)
         if problem:
             op.location.emit_error(f"'infer.weight' op {problem}")

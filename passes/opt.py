@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from infc.errors import CompileError, InfcError
+from infc.console import exit_code_of
+from infc.errors import CompileError
 
 
 @click.command(name="infc-opt")
@@ -43,16 +44,7 @@ def command(
 
 def main() -> None:
     """Entry point of the console script."""
-    try:
-        command(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except InfcError as error:
-        click.echo(f"error: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"\nhint: {error.hint}", err=True)
-        sys.exit(error.exit_code)
+    sys.exit(exit_code_of(lambda: command(standalone_mode=False)))
 
 
 def _run(text: str, pipeline_text: str, debuginfo: bool) -> str:
