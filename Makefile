@@ -23,7 +23,7 @@ test: lint lit pytest ## everything that must pass: lint, lit, pytest
 lint: $(STAMP) ## ruff, pyright and the layers between the packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-cache --no-logo
 
 lit: $(STAMP) ## the passes and dialects, as text in and text out
