@@ -3,6 +3,7 @@
 from collections.abc import Mapping as Mappable
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import iree.runtime
@@ -73,7 +74,8 @@ class _Entry:
 
 
 class Session:
-    """A model attached to a device of this process. A context manager. One call at a time.
+    """A model attached to a device of this process. A context manager. Calls from several threads run one after
+    the other.
 
     Attaching copies no weight: the module computes on the pages of the artifact's file, which all processes share.
     The arrays that `run` returns stay valid after `close`.
@@ -104,8 +106,7 @@ class Session:
             ) from error
         self._entries = {method.name: _entry(method, module, where) for method in artifact.config.interface.methods}
         self._default = artifact.method().name
-        self._first = self._weights.address if slab.length else 0
-        self._last = self._first + slab.length
+        self._calls = Lock()
 
     @staticmethod
     def attach(artifact: Artifact, *, target: str = "cpu", device: str = "local-task") -> "Session":
@@ -157,7 +158,8 @@ class Session:
         try:
             for array, element in zip(arrays, entry.elements, strict=True):
                 arguments.push_ref(self._allocate(_MEMORY, _USAGE, self._device, array, element))
-            self._context.invoke(entry.function, arguments, results)
+            with self._calls:
+                self._context.invoke(entry.function, arguments, results)
         except _STATUS_ERRORS as error:
             raise ExecutorFailed(f"{entry.method.name} failed: {_first_line(error)}") from error
         if len(results) != len(entry.outputs):
@@ -195,8 +197,6 @@ class Session:
                 f"{output.dtype.name}{output.shape}"
             )
         array: np.ndarray = view.map().asarray(output.shape, output.raw)
-        if self._first <= array.__array_interface__["data"][0] < self._last:
-            array = array.copy()  # the model returned a weight as it lies: read-only memory behind a writable array
         return array if output.raw is output.dtype else array.view(output.dtype)
 
 

@@ -160,6 +160,16 @@ def test_a_member_that_is_no_file(intact: bytes, tmp_path: Path, kind: bytes) ->
     assert "unexpected member" in refused(repacked(intact, tmp_path / "m.infc", swap)).message
 
 
+def test_a_file_with_holes(intact: bytes, tmp_path: Path) -> None:
+    def sparse(archive: tarfile.TarFile, files: dict[str, bytes]) -> None:
+        member = tarfile.TarInfo("index.json")
+        member.pax_headers = {"GNU.sparse.size": "1024", "GNU.sparse.map": "0,1024"}
+        member.size = len(files["index.json"])
+        archive.addfile(member, io.BytesIO(files.pop("index.json")))
+
+    assert "unexpected member 'index.json'" in refused(repacked(intact, tmp_path / "m.infc", sparse)).message
+
+
 def test_a_member_twice(intact: bytes, tmp_path: Path) -> None:
     def double(archive: tarfile.TarFile, _: dict[str, bytes]) -> None:
         archive.addfile(tarfile.TarInfo("index.json"))

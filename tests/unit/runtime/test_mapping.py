@@ -1,5 +1,7 @@
 """File ranges as one range of memory: contiguous, shared, read-only, and alive as long as somebody looks."""
 
+import ctypes
+import errno
 import mmap
 import os
 import subprocess
@@ -45,6 +47,14 @@ def test_views_are_read_only_and_outlive_close(file: int) -> None:
     assert int(array.sum()) == 2 * PAGE
     with pytest.raises(ValueError, match="closed"):
         mapping.view()
+
+
+def test_nobody_can_make_the_pages_writable(file: int) -> None:
+    mapping = Mapping(PAGE, where="x")
+    mapping.append(file, 0, PAGE)
+    libc = ctypes.CDLL(None, use_errno=True)
+    refused = libc.mprotect(ctypes.c_void_p(mapping.address), PAGE, mmap.PROT_READ | mmap.PROT_WRITE)
+    assert (refused, ctypes.get_errno()) == (-1, errno.EACCES)
 
 
 def test_pages_go_with_the_last_view(file: int) -> None:

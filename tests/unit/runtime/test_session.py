@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,14 @@ def test_a_weight_that_is_returned_as_it_lies_is_the_callers_copy(tmp_path: Path
     with attach(write_artifact(tmp_path / "m.infc", "w", method, module, [weight("w", w)])) as session:
         session.run({})["w"][:] = 0
         assert np.array_equal(session.run({})["w"], w)
+
+
+def test_threads_may_share_a_session(linear_artifact: Path) -> None:
+    inputs = [X * scale for scale in range(8)]
+    with attach(linear_artifact) as session, ThreadPoolExecutor(8) as threads:
+        outputs = threads.map(lambda x: session.run({"x": x})["output_0"], inputs * 20)
+        for x, output in zip(inputs * 20, outputs, strict=True):
+            np.testing.assert_allclose(output, linear_reference(x), rtol=1e-5, atol=1e-5)
 
 
 def test_bad_input_is_refused_and_the_session_goes_on(linear_artifact: Path) -> None:
