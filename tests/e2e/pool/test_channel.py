@@ -120,7 +120,9 @@ CLAIMS = [Result((Tensor("a", "u8", (1 << 50,)),)), Result((Tensor("b", "u8", (3
 @pytest.mark.parametrize("claim", CLAIMS, ids=["huge", "another name", "nothing", "another message"])
 def test_an_answer_that_the_interface_does_not_promise_is_refused(claim: msgspec.Struct) -> None:
     def peer(end: socket.socket) -> None:
-        BlockingChannel(end, Request).send(claim)  # pyright: ignore[reportArgumentType]
+        channel: BlockingChannel[Any] = BlockingChannel(end, Request)  # pyright: ignore[reportArgumentType]
+        channel.receive()
+        channel.send(claim)
         end.close()
 
     async def controller(channel: AsyncChannel[Any]) -> None:
