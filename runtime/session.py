@@ -12,7 +12,7 @@ import numpy as np
 from infc.errors import ArtifactError, ExecutorFailed, InfcError
 
 from .artifact import Artifact, DType, Method, StageBuild
-from .artifact.dtypes import numpy_dtype
+from .artifact.dtypes import byte_size, numpy_dtype
 from .host import check_features, check_iree
 from .inputs import check_inputs
 from .memory import Mapping
@@ -59,6 +59,7 @@ def _device(uri: str) -> Any:
 class _Output:
     name: str
     shape: list[int]
+    nbytes: int
     raw: np.dtype  # what numpy reads the device's bytes as
     dtype: np.dtype
 
@@ -191,7 +192,7 @@ class Session:
 
     def _read(self, output: _Output, results: Any, number: int) -> np.ndarray:
         view = results.get_as_object(number, rt.HalBufferView)
-        if view.shape != output.shape or view.byte_length != _nbytes(output):
+        if view.shape != output.shape or view.byte_length != output.nbytes:
             raise ExecutorFailed(
                 f"output {output.name!r} has shape {view.shape} and {view.byte_length} bytes, its interface says "
                 f"{output.dtype.name}{output.shape}"
@@ -221,12 +222,8 @@ def _entry(method: Method, module: Any, where: str) -> _Entry:
     for spec in method.outputs:
         dtype = numpy_dtype(spec.dtype)
         raw = np.dtype(np.uint16) if spec.dtype == "bf16" else dtype
-        outputs.append(_Output(spec.name, list(spec.shape), raw, dtype))
+        outputs.append(_Output(spec.name, list(spec.shape), byte_size(spec.dtype, spec.shape), raw, dtype))
     return _Entry(method, function, tuple(_ELEMENTS[spec.dtype] for spec in method.inputs), tuple(outputs))
-
-
-def _nbytes(output: _Output) -> int:
-    return int(np.prod(output.shape, dtype=np.int64)) * output.dtype.itemsize
 
 
 def _first_line(error: Exception) -> str:

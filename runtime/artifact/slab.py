@@ -4,7 +4,6 @@ Large weights begin on a page of their own. Small ones are gathered: they wait u
 so that a bias does not cost a page, and still land close to the large weights they are used with.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from infc.errors import ArtifactError
 
-from .dtypes import ITEM_SIZE
+from .dtypes import byte_size
 from .schema import CHUNK_SIZE, PAGE_SIZE, DType, Slab, SlabWeight
 
 GATHER = 64 * 1024  # bytes; a weight below this is small
@@ -50,7 +49,7 @@ class WeightData:
                 )
             data = data.reshape(-1).view(np.uint8).data
         view = memoryview(data)
-        expected = math.prod(self.shape) * ITEM_SIZE[self.dtype]
+        expected = byte_size(self.dtype, self.shape)
         if view.nbytes != expected:
             raise ArtifactError(
                 f"weight {self.key!r} has {view.nbytes} bytes, but {self.dtype}{list(self.shape)} takes {expected}"

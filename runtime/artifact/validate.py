@@ -1,13 +1,12 @@
 """The consistency of a config with itself and with the blobs of its manifest, before anything is mapped or loaded."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from infc.errors import ArtifactError
 
 from .digest import is_digest
-from .dtypes import INTEGERS, ITEM_SIZE
+from .dtypes import INTEGERS, byte_size
 from .schema import CHUNK_SIZE, PAGE_SIZE, SCHEMA_VERSION, Config, Interface, Slab, SlabWeight, TensorSpec
 from .slab import ALIGNMENT
 
@@ -82,7 +81,7 @@ class Validator:
 
     def _weight(self, where: str, weight: SlabWeight, slab_length: int) -> None:
         self._shape(where, weight.shape)
-        expected = math.prod(weight.shape) * ITEM_SIZE[weight.dtype]
+        expected = byte_size(weight.dtype, weight.shape)
         if weight.length != expected:
             raise self._error(
                 f"{where}.length is {weight.length}, but {weight.dtype}{list(weight.shape)} takes {expected}"
