@@ -48,7 +48,10 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Connection:
-    """Calls to one pool. Cheap to make, safe to share between threads, usable after a fork."""
+    """Calls to one pool. Cheap to make, safe to share between threads, usable after a fork.
+
+    A fork while another thread is inside a call is beyond gRPC: in the child, calls may then run into their deadline.
+    """
 
     endpoint: Endpoint
 

@@ -178,6 +178,20 @@ def test_a_wrapper_that_somebody_put_around_ours_keeps_working(toy: Fake, tmp_pa
         torch.load = torch.serialization.load = TORCHS_OWN
 
 
+def test_no_other_thread_sees_half_a_patch(monkeypatch: pytest.MonkeyPatch) -> None:
+    install, free = patching._install, list[bool]()
+
+    def watched(module: Any) -> None:
+        thread = Thread(target=lambda: free.append(patching._lock.acquire(blocking=False)))
+        thread.start()
+        thread.join()
+        install(module)
+
+    monkeypatch.setattr(patching, "_install", watched)
+    with infc.patch():
+        assert free == [False]
+
+
 def test_threads_may_patch_at_once() -> None:
     def some() -> None:
         for _ in range(200):
