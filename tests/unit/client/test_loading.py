@@ -181,8 +181,13 @@ def test_a_wrapper_that_somebody_put_around_ours_keeps_working(toy: Fake, tmp_pa
 def test_no_other_thread_sees_half_a_patch(monkeypatch: pytest.MonkeyPatch) -> None:
     install, free = patching._install, list[bool]()
 
+    def look() -> None:
+        free.append(patching._lock.acquire(blocking=False))
+        if free[-1]:
+            patching._lock.release()
+
     def watched(module: Any) -> None:
-        thread = Thread(target=lambda: free.append(patching._lock.acquire(blocking=False)))
+        thread = Thread(target=look)
         thread.start()
         thread.join()
         install(module)
