@@ -8,6 +8,8 @@ from typing import Any, Self
 from torch_mlir import ir
 
 _FILE_LINE = re.compile(r'"([^"]+\.py)":(\d+)')
+# The text of an op that could not be legalized: torch.operator with PyTorch's name, or an op of the torch dialect.
+_OPERATOR = re.compile(r'failed to legalize operation \'torch\.(?:operator\'.*name = "torch\.([\w.]+)"|(\w[\w.]*)\')')
 
 
 class Diagnostics:
@@ -32,8 +34,11 @@ class Diagnostics:
             self._add(diagnostic.message, str(diagnostic.location))
 
     def summary(self) -> str:
-        """The first error's message, in one line."""
-        return self._messages[0] if self._messages else "a pass failed without a diagnostic"
+        """The first error in one line; an operator that does not lower by its name in PyTorch."""
+        if not self._messages:
+            return "a pass failed without a diagnostic"
+        operator = _OPERATOR.search(self._messages[0])
+        return f"operator {operator[1] or operator[2]} does not lower" if operator else self._messages[0]
 
     def place(self) -> str:
         """` (file.py:12)`: the innermost line of the model's own Python that led to the failing operation, if known."""

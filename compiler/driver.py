@@ -11,6 +11,7 @@ from pathlib import Path
 from time import perf_counter
 
 import msgspec
+import torch
 from torch_mlir import ir
 
 from infc.errors import CompileError, SourceError
@@ -99,7 +100,9 @@ def compile_model(
             module = import_program(program, weights)
         lowered = _lower(module, clock, temps)
         with clock.stage("compile"):
-            code = temps.command(iree.command(options.target), lambda: iree.compile_text(lowered.text, options.target))
+            doubles = _has_doubles(program, weights)
+            temps.command(iree.flags(options.target, doubles=doubles))
+            code = iree.compile_text(lowered.text, options.target, doubles=doubles)
         with clock.stage("weights"):
             digest = writer.add_blob(code.code, MODULE_MEDIA_TYPE)
             slab = writer.add_slab(weights.data(lowered.uses))
@@ -171,6 +174,11 @@ def _config(name: str, program: Program, lowered: _Lowered, target: TargetBuild,
         cost=cost,
         verify=None,
     )
+
+
+def _has_doubles(program: Program, weights: WeightTable) -> bool:
+    specs = (*program.method.inputs, *program.method.outputs)
+    return any(spec.dtype == "f64" for spec in specs) or torch.float64 in {t.dtype for t in weights.tensors.values()}
 
 
 def _bytes_touched(method: Method, slab: Slab) -> int:

@@ -1,5 +1,6 @@
 """From a PyTorch module to a decomposed `ExportedProgram` with a static interface."""
 
+import re
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -37,12 +38,12 @@ def export(source: Source) -> Program:
     exported = source.exported
     if exported is None:
         exported = _exported(source)
-    _refuse_mutation(exported)
     returns = returns_of(exported)
     with torch.no_grad(), warnings.catch_warnings():
         # torch warns of its own use of its own deprecated class.
         warnings.filterwarnings("ignore", category=FutureWarning, message=".*LeafSpec.*")
         exported = exported.run_decompositions(get_decomposition_table())
+    _refuse_effects(exported)
     _drop_none_outputs(exported)
     return Program(source, exported, method_of(exported, returns))
 
@@ -68,7 +69,8 @@ def _user_code(error: BaseException) -> str:
     return ""
 
 
-def _refuse_mutation(exported: torch.export.ExportedProgram) -> None:
+def _refuse_effects(exported: torch.export.ExportedProgram) -> None:
+    """Only now is the program functional, so that its effects can be read off its signature."""
     signature = exported.graph_signature
     changed = [*signature.buffers_to_mutate.values(), *signature.user_inputs_to_mutate.values()]
     if changed:
@@ -79,6 +81,18 @@ def _refuse_mutation(exported: torch.export.ExportedProgram) -> None:
     for spec in signature.input_specs:
         if spec.kind in (InputKind.CUSTOM_OBJ, InputKind.TOKEN):
             raise SourceError(f"the model holds {spec.arg.name!r}, which is no tensor")
+    for node in exported.graph.nodes:
+        if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+            raise SourceError(
+                f"the model draws random numbers: {node.target}{_line(node)}",
+                hint="put the module in eval mode, or pass what is random as an input",
+            )
+
+
+def _line(node: Any) -> str:
+    """` (file.py:12)`: the line of the model's Python that made the node, where export recorded it."""
+    frames = re.findall(r'File "([^"]+)", line (\d+)', node.meta.get("stack_trace") or "")
+    return f" ({frames[-1][0]}:{frames[-1][1]})" if frames else ""
 
 
 def _drop_none_outputs(exported: torch.export.ExportedProgram) -> None:

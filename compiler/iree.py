@@ -46,8 +46,11 @@ class Module:
     activation_peak: int
 
 
-def compile_text(text: str, target: str) -> Module:
+def compile_text(text: str, target: str, *, doubles: bool = False) -> Module:
     """Compile linalg on tensors for `target`.
+
+    `doubles` keeps f64 as it is: for a model that takes, holds or returns it. Elsewhere f64 is what torch-mlir computes
+    means and variances in, and f32 does for them what it does in PyTorch.
 
     Raises:
         CompileError: IREE does not parse the text, or does not compile it, or dies.
@@ -61,14 +64,15 @@ def compile_text(text: str, target: str) -> Module:
     with tempfile.TemporaryDirectory(prefix="infc-") as folder:
         statistics = Path(folder) / "statistics.json"
         dump = ("--iree-scheduling-dump-statistics-format=json", f"--iree-scheduling-dump-statistics-file={statistics}")
-        code = _compile(text, (*_FLAGS[target], *_COMMON, *dump))
+        code = _compile(text, (*flags(target, doubles=doubles), *dump))
         measured = json.loads(statistics.read_text())["stream-aggregate"]
     return Module(code, target_features(target), measured["execution"]["transient-memory-size"])
 
 
-def command(target: str) -> tuple[str, ...]:
-    """The command line that compiles standard input for `target`, for a reproducer."""
-    return ("iree-compile", "-", *_FLAGS[target], *_COMMON)
+def flags(target: str, *, doubles: bool = False) -> tuple[str, ...]:
+    """The flags of `iree-compile` for `target`."""
+    keep = ("--iree-input-demote-f64-to-f32=false",) if doubles else ()
+    return (*_FLAGS[target], *_COMMON, *keep)
 
 
 @cache

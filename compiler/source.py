@@ -8,7 +8,6 @@ import importlib
 import importlib.util
 import sys
 import traceback
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,8 @@ from typing import Any, cast
 import torch
 
 from infc.errors import SourceError
+
+from .pt2 import load_pt2
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ def read_source(text: str) -> Source:
         return _from_factory(text, place, factory)
     path = Path(text)
     if path.suffix == ".pt2":
-        return _from_pt2(path)
+        exported = load_pt2(path)
+        args, kwargs = exported.example_inputs or ((), {})
+        return Source(path.stem, exported.module(), tuple(args), dict(kwargs or {}), exported)
     if path.suffix == ".py":
         raise SourceError(
             f"{text} names no factory", hint=f"write {text}:NAME, a function that returns (module, inputs)"
@@ -56,29 +59,6 @@ def read_source(text: str) -> Source:
         f"{text!r} is no model source: expected x.pt2, file.py:factory or pkg.module:factory",
         hint="a checkpoint alone has no program: give a factory that builds the module and loads it",
     )
-
-
-def _from_pt2(path: Path) -> Source:
-    if not path.is_file():
-        raise SourceError(
-            f"{path}: no such file", hint="save one with torch.export.save(torch.export.export(...), path)"
-        )
-    if not zipfile.is_zipfile(path):
-        raise SourceError(
-            f"{path} is no .pt2 archive: not a zip file", hint="is it a torch.save checkpoint, or cut short?"
-        )
-    try:
-        exported = torch.export.load(path)
-    # What a damaged archive makes torch raise is not documented: anything from KeyError to RuntimeError.
-    except Exception as error:
-        raise SourceError(
-            f"{path} cannot be read as an ExportedProgram: {_one_line(error)}",
-            hint=f"save it again with torch.export.save, with torch {torch.__version__}",
-        ) from error
-    if exported.example_inputs is None:
-        raise SourceError(f"{path} holds no example inputs", hint="export the model with example inputs")
-    args, kwargs = exported.example_inputs
-    return Source(path.stem, exported.module(), tuple(args), dict(kwargs or {}), exported)
 
 
 def _from_factory(text: str, place: str, factory: str) -> Source:

@@ -1,13 +1,10 @@
-"""`--save-temps DIR`: the IR of every stage, and the commands that go on from there."""
+"""`--save-temps DIR`: the IR of every stage, and the command that goes on from there."""
 
 import shlex
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from infc.errors import CompileError
-
-Result = TypeVar("Result")
 
 
 class Temps:
@@ -18,7 +15,7 @@ class Temps:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self.folder = folder
+        self._folder = folder
         if folder is None:
             return
         try:
@@ -28,15 +25,11 @@ class Temps:
 
     def write(self, name: str, module: Any) -> None:
         """The module as it stands, with locations."""
-        if self.folder is not None:
-            (self.folder / name).write_text(module.operation.get_asm(enable_debug_info=True))
+        if self._folder is not None:
+            (self._folder / name).write_text(module.operation.get_asm(enable_debug_info=True))
 
-    def command(self, line: tuple[str, ...], run: Callable[[], Result]) -> Result:
-        """Run a stage that has a command line of its own, and leave that line where it can be pasted from."""
-        if self.folder is not None:
-            (self.folder / "compile.sh").write_text(f"{shlex.join(line)} < iree.mlir > module.vmfb\n")
-        try:
-            return run()
-        except CompileError as error:
-            error.reproducer = self.folder
-            raise
+    def command(self, flags: tuple[str, ...]) -> None:
+        """The line that compiles `iree.mlir` as infc is about to, to be pasted in that directory."""
+        if self._folder is not None:
+            line = shlex.join(("iree-compile", "iree.mlir", *flags, "-o", "module.vmfb"))
+            (self._folder / "compile.sh").write_text(f"{line}\n")
