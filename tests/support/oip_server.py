@@ -24,7 +24,7 @@ class Fake:
     """What the server claims and does; a test changes it while the server runs.
 
     `inputs` and `outputs` are (name, infc dtype, shape); `function` maps arrays to arrays; `fail` is a status, message
-    and trailing metadata to answer `ModelInfer` with, `failures` how many times; `mangle` edits a response before it leaves.
+    and trailing metadata to answer `ModelInfer` with, `failures` how many times; `mangle` edits a response that leaves.
     """
 
     function: Callable[[Arrays], Arrays]
