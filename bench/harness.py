@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+LOAD_BEFORE = os.getloadavg()[0]  # what else kept the machine busy when the benchmark began
+
 
 @dataclass(frozen=True)
 class Side:
@@ -124,6 +126,7 @@ def machine() -> dict[str, Any]:
         "cpu": cpu,
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(memory / 2**20, 1),
+        "load_before": round(LOAD_BEFORE, 2),
         "system": f"{platform.system()} {platform.release().partition('-')[0]} {platform.machine()}",
         "python": platform.python_version(),
     }
@@ -156,7 +159,7 @@ def finish(name: str, rows: list[Row], options: Options, versions: Mapping[str, 
 
 
 def _plot(name: str, rows: list[Row], path: Path) -> None:
-    """Bars of each row's sides on a log scale, medians with their range."""
+    """A dot for each side's median, a line from its smallest to its largest sample, on a log scale."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -165,13 +168,13 @@ def _plot(name: str, rows: list[Row], path: Path) -> None:
     drawn = [entry for entry in rows if len(entry.sides) > 1]
     figure, axes = pyplot.subplots(len(drawn), 1, figsize=(9, 0.6 + 2.6 * len(drawn)), squeeze=False)
     for axis, entry in zip(axes[:, 0], drawn, strict=True):
-        names = list(entry.sides)
-        medians = [entry.sides[side].median for side in names]
-        low = [entry.sides[side].median - entry.sides[side].min for side in names]
-        high = [entry.sides[side].max - entry.sides[side].median for side in names]
-        colors = ["#c0392b" if side.startswith("infc") else "#95a5a6" for side in names]
-        axis.barh(names, medians, xerr=[low, high], color=colors)
+        for place, (name, side) in enumerate(entry.sides.items()):
+            color = "#c0392b" if name.startswith("infc") else "#5d6d7e"
+            spread = [[side.median - side.min], [side.max - side.median]]
+            axis.errorbar(side.median, place, xerr=spread, fmt="o", color=color, elinewidth=1, markersize=7)
+        axis.set_yticks(range(len(entry.sides)), list(entry.sides))
         axis.set_xscale("log")
+        axis.grid(axis="x", which="both", alpha=0.3)
         axis.set_title(f"{entry.figure} ({entry.unit})", fontsize=10)
         axis.invert_yaxis()
     figure.suptitle(name)

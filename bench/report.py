@@ -11,15 +11,19 @@ HEAD = """# Performance
 
 Written by `python bench/report.py` from `bench/results/*.json`; `make bench` measures anew and rewrites both. Within a
 benchmark all sides take turns in one run; each figure is a median. Absolute times belong to the machine that is named
-with them and drift with what else it does: compare the ratios.
+with them and drift with what else it does (a load average near 0 before the run means: nothing): compare the ratios.
 """
 MET = {True: "yes", False: "**no**", None: ""}
 
 
 def main() -> None:
+    PAGE.write_text(page())
+
+
+def page() -> str:
+    """The whole page, benchmarks in the order of their names."""
     sections = [section(json.loads(path.read_text())) for path in sorted(RESULTS.glob("*.json"))]
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text("\n".join([HEAD, *sections]))
+    return "\n".join([HEAD, *sections])
 
 
 def section(document: dict[str, Any]) -> str:
@@ -30,7 +34,7 @@ def section(document: dict[str, Any]) -> str:
         f"## {document['benchmark']}",
         "",
         f"{document['date']} on {machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
-        f"{machine['system']}, Python {machine['python']}; "
+        f"{machine['system']}, load average {machine['load_before']} before the run, Python {machine['python']}; "
         + ", ".join(f"{name} {version}" for name, version in document["versions"].items())
         + f".{quick}",
         "",
