@@ -41,8 +41,9 @@ def returns_of(exported: torch.export.ExportedProgram) -> Returns:
         SourceError: results are nested deeper than one level, or one is no tensor.
     """
     tree = exported.call_spec.out_spec
-    if tree is None or exported.graph_signature.user_outputs == ():
-        raise SourceError("the model returns nothing", hint="forward has to return what the caller is to get")
+    specs = [spec for spec in exported.graph_signature.output_specs if spec.kind == OutputKind.USER_OUTPUT]
+    if tree is None or not any(isinstance(spec.arg, TensorArgument) for spec in specs):
+        raise SourceError("the model returns no tensor", hint="forward has to return what the caller is to get")
     if tree.is_leaf():
         return Returns("tensor", ("output_0",))
     if not all(child.is_leaf() for child in tree.children()):
@@ -52,7 +53,6 @@ def returns_of(exported: torch.export.ExportedProgram) -> Returns:
         )
     kind = "mapping" if issubclass(tree.type, Mapping) else "tuple"
     names = [str(key) for key in tree.context] if kind == "mapping" else [f"output_{i}" for i in range(tree.num_leaves)]
-    specs = [spec for spec in exported.graph_signature.output_specs if spec.kind == OutputKind.USER_OUTPUT]
     kept: list[str] = []
     for name, spec in zip(names, specs, strict=True):
         if isinstance(spec.arg, TensorArgument):
@@ -82,8 +82,6 @@ def method_of(exported: torch.export.ExportedProgram, returns: Returns, name: st
         _tensor_spec(f"output {label!r}", label, nodes[arg.name])
         for label, arg in zip(returns.names, results, strict=True)
     ]
-    if not outputs:
-        raise SourceError("the model returns no tensor", hint="forward has to return what the caller is to get")
     return Method(name=name, inputs=tuple(inputs), outputs=tuple(outputs), returns=returns.kind)
 
 

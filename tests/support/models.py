@@ -1,0 +1,130 @@
+"""Small PyTorch models with fixed random weights: factories for `infc compile` and for tests that call PyTorch."""
+
+import torch
+from torch import nn
+
+
+def mlp() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+    """Two linear layers whose sizes are no multiple of a tile; x f32[3, 10] to f32[3, 5]."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(10, 37), nn.GELU(), nn.Linear(37, 5)), (torch.randn(3, 10),)
+
+
+class Tagger(nn.Module):
+    """An embedding tied to the head, a convolution, a mask, and a mapping as result."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(50, 16)
+        self.conv = nn.Conv1d(16, 16, 3, padding=1)
+        self.head = nn.Linear(16, 50, bias=False)
+        self.head.weight = self.embed.weight
+        self.register_buffer("scale", torch.linspace(0.5, 1.5, 16), persistent=False)
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor | None]:
+        """`ids` i64[1, 7], `mask` bool[1, 7]."""
+        hidden = self.embed(ids) * mask.unsqueeze(-1) * self.scale
+        hidden = self.conv(hidden.transpose(1, 2)).transpose(1, 2)
+        logits = self.head(hidden)
+        return {"logits": logits, "nothing": None, "best": logits.argmax(-1), "kept": mask}
+
+
+def tagger() -> tuple[nn.Module, dict[str, torch.Tensor]]:
+    """A Tagger, with keyword inputs."""
+    torch.manual_seed(1)
+    return Tagger(), {"ids": torch.randint(0, 50, (1, 7)), "mask": torch.rand(1, 7) > 0.3}
+
+
+class Pair(nn.Module):
+    """Two results, one of which is the input."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """`x` f32[4]."""
+        return x, x * 2
+
+
+def pair() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+    """A Pair."""
+    return Pair(), (torch.arange(4.0),)
+
+
+class Nested(nn.Module):
+    """Results nested too deep."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor]]:
+        """`x` f32[4]."""
+        return x, (x * 2,)
+
+
+def nested() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+    """A Nested."""
+    return Nested(), (torch.ones(4),)
+
+
+class Branching(nn.Module):
+    """Control flow that depends on values: does not export."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`x` f32[4]."""
+        if x.sum() > 0:
+            return x
+        return -x
+
+
+def branching() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+    """A Branching."""
+    return Branching(), (torch.ones(4),)
+
+
+class Histogram(nn.Module):
+    """An operator that torch-mlir does not lower."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`x` f32[8]."""
+        return torch.histc(x, bins=4)
+
+
+def histogram() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+    """A Histogram."""
+    return Histogram(), (torch.rand(8),)
+
+
+class Counting(nn.Module):
+    """Changes a buffer of its own on every call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`x` f32[4]."""
+        self.calls += 1
+        return x + self.calls
+
+
+def counting() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+    """A Counting."""
+    return Counting(), (torch.ones(4),)
+
+
+class Noisy(nn.Module):
+    """Draws random numbers."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`x` f32[4]."""
+        return x + torch.rand(4)
+
+
+def noisy() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+    """A Noisy."""
+    return Noisy(), (torch.ones(4),)
+
+
+def raising() -> None:
+    """A factory that fails."""
+    raise ValueError("no such checkpoint")
+
+
+def no_module() -> tuple[int, tuple[int]]:
+    """A factory that returns something else."""
+    return 3, (1,)

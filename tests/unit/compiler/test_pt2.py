@@ -1,0 +1,114 @@
+"""A .pt2 archive that carries a program of its own must not get to run it."""
+
+import io
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from infc.compiler.pt2 import load_pt2
+from infc.errors import SourceError
+
+from support import models
+
+
+class Hostile:
+    """Unpickling one makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return Path.touch, (self.path,)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    module, args = models.mlp()
+    path = tmp_path_factory.mktemp("pt2") / "model.pt2"
+    torch.export.save(torch.export.export(module.eval(), args), path)
+    return path
+
+
+def edited(
+    archive: Path, out: Path, edit: Callable[[str, bytes], bytes], extra: dict[str, bytes] | None = None
+) -> Path:
+    """A copy of the archive with every member passed through `edit`."""
+    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(out, "w") as copy:
+        for name in source.namelist():
+            copy.writestr(name, edit(name, source.read(name)))
+        for name, data in (extra or {}).items():
+            copy.writestr(name, data)
+    return out
+
+
+def saved(value: object) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
+
+
+def test_a_good_archive_loads(archive: Path) -> None:
+    assert load_pt2(archive).example_inputs is not None
+
+
+def test_pickled_sample_inputs_do_not_run(archive: Path, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+
+    def edit(name: str, data: bytes) -> bytes:
+        return saved(Hostile(ran)) if name.endswith("sample_inputs/model.pt") else data
+
+    with pytest.raises(SourceError, match="pickled objects"):
+        load_pt2(edited(archive, tmp_path / "m.pt2", edit))
+    assert not ran.exists()
+
+
+def test_pickled_weights_do_not_run(archive: Path, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+
+    def edit(name: str, data: bytes) -> bytes:
+        if name.endswith("weights/weight_0"):
+            return saved(Hostile(ran))
+        return data.replace(b'"use_pickle": false', b'"use_pickle": true')
+
+    with pytest.raises(SourceError, match="pickled objects"):
+        load_pt2(edited(archive, tmp_path / "m.pt2", edit))
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize(
+    "member", ["data/constants/opaque_obj_0", "data/constants/custom_obj_0", "data/aotinductor/m/m.so"]
+)
+def test_objects_and_libraries_are_refused_by_name(archive: Path, tmp_path: Path, member: str) -> None:
+    ran = tmp_path / "ran"
+    extra = {f"model/{member}": pickle.dumps(Hostile(ran))}
+    with pytest.raises(SourceError, match="would run code"):
+        load_pt2(edited(archive, tmp_path / "m.pt2", lambda _, data: data, extra))
+    assert not ran.exists()
+
+
+def test_a_function_that_is_no_operator_is_refused(archive: Path, tmp_path: Path) -> None:
+    def edit(name: str, data: bytes) -> bytes:
+        return data.replace(b"torch.ops.aten.gelu.default", b"torch.serialization.os.system")
+
+    with pytest.raises(SourceError):
+        load_pt2(edited(archive, tmp_path / "m.pt2", edit))
+
+
+@pytest.mark.parametrize("size", [0, 10, 3000])
+def test_a_truncated_archive_is_refused(archive: Path, tmp_path: Path, size: int) -> None:
+    cut = tmp_path / "cut.pt2"
+    cut.write_bytes(archive.read_bytes()[:size])
+    with pytest.raises(SourceError, match=r"is no \.pt2 archive"):
+        load_pt2(cut)
+
+
+def test_the_environment_is_left_as_it_was(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    monkeypatch.delenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", raising=False)
+    load_pt2(archive)
+    assert "TORCH_FORCE_WEIGHTS_ONLY_LOAD" not in os.environ

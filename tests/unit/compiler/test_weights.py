@@ -1,0 +1,59 @@
+"""Packing: the slab's bytes, element by element, against the definition of the layout."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infc.compiler.weights import WeightTable
+from infc.dialects.layout import Mmt4d, RowMajor, parse_layout
+
+SIZES = st.integers(1, 40)
+
+
+@given(n=SIZES, k=SIZES, n0=st.sampled_from([1, 4, 16]), k0=st.sampled_from([1, 2]), transposed=st.booleans())
+def test_every_element_is_in_its_tile_and_the_rest_is_zero(n: int, k: int, n0: int, k0: int, transposed: bool) -> None:
+    rows = np.arange(1, n * k + 1, dtype=np.float32).reshape(n, k)
+    table = WeightTable()
+    table.add("w", torch.from_numpy(rows.T.copy() if transposed else rows))
+    layout = Mmt4d(n0, k0, transposed)
+    packed = table.encode("w", str(layout)).view(np.float32)
+    assert packed.shape == layout.packed_shape((k, n) if transposed else (n, k))
+    for i in range(packed.shape[0] * n0):
+        for j in range(packed.shape[1] * k0):
+            expected = rows[i, j] if i < n and j < k else 0.0
+            assert packed[i // n0, j // k0, i % n0, j % k0] == expected
+
+
+@given(n0=st.integers(1, 9999), k0=st.integers(1, 9999), transposed=st.booleans())
+def test_layouts_print_and_parse_back(n0: int, k0: int, transposed: bool) -> None:
+    assert parse_layout(str(Mmt4d(n0, k0, transposed))) == Mmt4d(n0, k0, transposed)
+    assert parse_layout(str(RowMajor())) == RowMajor()
+
+
+@pytest.mark.parametrize("text", ["", "mmt4d", "mmt4d[0,1]", "mmt4d[16,1]x", "mmt4d[99999,1]", "row_major "])
+def test_what_is_no_layout_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="unknown weight layout"):
+        parse_layout(text)
+
+
+def test_digests_tell_contents_dtype_and_shape_apart_and_ignore_strides() -> None:
+    table = WeightTable()
+    matrix = torch.arange(6.0).reshape(2, 3)
+    table.add("a", matrix)
+    table.add("same, other strides", matrix.t().contiguous().t())
+    table.add("other shape", matrix.reshape(3, 2))
+    table.add("other dtype", matrix.view(torch.int32))
+    table.add("other contents", matrix + 1)
+    digests = table.digests
+    assert digests["a"] == digests["same, other strides"]
+    assert len({digests[key] for key in ("a", "other shape", "other dtype", "other contents")}) == 4
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64, torch.int8, torch.bool])
+def test_every_dtype_keeps_its_bits(dtype: torch.dtype) -> None:
+    tensor = torch.tensor([[0, 1, 1], [1, 0, 1]]).to(dtype)
+    table = WeightTable()
+    table.add("w", tensor)
+    assert table.encode("w", "row_major").tobytes() == tensor.view(torch.uint8).numpy().tobytes()
