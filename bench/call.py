@@ -71,7 +71,7 @@ def main() -> None:
         if inductor := try_inductor(files):
             calls["PyTorch inductor"] = inductor
         check(files, calls)
-        sides = interleave({name: timed(call) for name, call in calls.items()}, repetitions)
+        sides = interleave({name: timed(call, warm=True) for name, call in calls.items()}, repetitions)
     ours = sides[IN_PROCESS].median
     rows: list[Row] = [
         row("one call", "ms", ours, sides),

@@ -82,11 +82,17 @@ def interleave(sides: Mapping[str, Callable[[], float]], repetitions: int) -> di
     return {name: Side.of(values) for name, values in samples.items()}
 
 
-def timed(work: Callable[[], object]) -> Callable[[], float]:
-    """A side whose sample is the milliseconds of one `work`; what it returns is freed off the clock."""
+def timed(work: Callable[[], object], *, warm: bool = False) -> Callable[[], float]:
+    """A side whose sample is the milliseconds of one `work`; what it returns is freed off the clock.
+
+    With `warm` each sample follows one that does not count: the side before it has left its own data in the caches and
+    its own threads waiting, which says nothing about a server that does one thing.
+    """
 
     def measure() -> float:
         gc.collect()
+        if warm:
+            work()
         started = time.perf_counter()
         result = work()
         milliseconds = (time.perf_counter() - started) * 1000
