@@ -75,7 +75,10 @@ class ClientView:
 
 @dataclass(frozen=True)
 class ModelView:
-    """One model: `package`, `class_name` and `method` are Python names, `name` is the artifact's own text."""
+    """One model: `package`, `class_name` and `method` are Python names, `name` is the artifact's own text.
+
+    The first `positional` inputs may be given by position.
+    """
 
     name: str
     package: str
@@ -84,12 +87,19 @@ class ModelView:
     interface: str
     returns: Literal["tensor", "tuple", "mapping"]
     inputs: tuple[TensorView, ...]
+    positional: int
     outputs: tuple[TensorView, ...]
 
     @property
     def several(self) -> bool:
         """Whether the result is a dataclass rather than one array."""
         return self.returns != "tensor"
+
+    @property
+    def call(self) -> str:
+        """The arguments of a call, in variables of the same names."""
+        names = [tensor.argument for tensor in self.inputs]
+        return ", ".join(names[: self.positional] + [f"{name}={name}" for name in names[self.positional :]])
 
     @property
     def outputs_name(self) -> str:
@@ -146,6 +156,7 @@ def view(config: Config, package: str | None) -> ModelView:
         interface=interface_digest(config.interface),
         returns=method.returns,
         inputs=_tensors(method.inputs, "input"),
+        positional=method.positional,
         outputs=_tensors(method.outputs, "output"),
     )
 

@@ -12,6 +12,7 @@ from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 from infc.errors import SourceError
 
 from ..runtime.artifact import Method
+from .arguments import in_order_of_forward, positional
 from .interface import method_of, returns_of
 from .source import Source
 
@@ -35,6 +36,7 @@ def export(source: Source) -> Program:
         SourceError: the module does not export, changes its own buffers or inputs, or takes or returns something that
             is no tensor.
     """
+    source = in_order_of_forward(source)
     exported = source.exported
     if exported is None:
         exported = _exported(source)
@@ -45,7 +47,7 @@ def export(source: Source) -> Program:
         exported = exported.run_decompositions(get_decomposition_table())
     _refuse_effects(exported)
     _drop_none_outputs(exported)
-    return Program(source, exported, method_of(exported, returns))
+    return Program(source, exported, method_of(exported, returns, positional(source)))
 
 
 def _exported(source: Source) -> torch.export.ExportedProgram:

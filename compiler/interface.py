@@ -62,8 +62,10 @@ def returns_of(exported: torch.export.ExportedProgram) -> Returns:
     return Returns(kind, tuple(kept))
 
 
-def method_of(exported: torch.export.ExportedProgram, returns: Returns, name: str = "main") -> Method:
+def method_of(exported: torch.export.ExportedProgram, returns: Returns, positional: int, name: str = "main") -> Method:
     """The method that `exported` (decomposed, without None outputs) implements.
+
+    `positional` is how many of its inputs may be given by position, see `arguments.positional`.
 
     Raises:
         SourceError: an input is no tensor, or a tensor has a dynamic dim or a dtype that infc has no name for.
@@ -82,7 +84,7 @@ def method_of(exported: torch.export.ExportedProgram, returns: Returns, name: st
         _tensor_spec(f"output {label!r}", label, nodes[arg.name])
         for label, arg in zip(returns.names, results, strict=True)
     ]
-    return Method(name=name, inputs=tuple(inputs), outputs=tuple(outputs), returns=returns.kind)
+    return Method(name=name, inputs=tuple(inputs), positional=positional, outputs=tuple(outputs), returns=returns.kind)
 
 
 def flatten_result(result: Any, method: Method) -> dict[str, torch.Tensor]:

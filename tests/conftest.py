@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from support.artifacts import write_embed_artifact, write_linear_artifact
 
 

@@ -58,6 +58,6 @@ def load_pointer(
             raise
         raise RemoteError(
             f"model {pointer.model!r} as a torch module needs torch, which is not installed",
-            hint="infc.remote.client.connect(path) gives a model that takes and returns numpy arrays",
+            hint="infc.connect(path) gives a model that takes and returns numpy arrays",
         ) from error
     return RemoteModule(connect(pointer, pool=pool, token=token, timeout=timeout), pointer)

@@ -7,6 +7,7 @@
     interface = "sha256:…"
     pool = "127.0.0.1:8500"
     returns = "tensor"
+    positional = 2
 
 The first line is the magic, the rest is TOML. Every field is required and no other is known. Reading one runs no
 code and opens no connection.
@@ -39,7 +40,8 @@ class Pointer:
     """What a pointer file says.
 
     `model` is the name that the pool serves it under, `digest` that of the artifact's manifest, `interface` that of
-    its inputs and outputs, `pool` the default address, `returns` the form in which `forward` returned its outputs.
+    its inputs and outputs, `pool` the default address, `returns` the form in which `forward` returned its outputs,
+    `positional` how many of its inputs, from the first, may be given by position.
     """
 
     kind: Literal["module"]
@@ -48,6 +50,7 @@ class Pointer:
     interface: str
     pool: str
     returns: Literal["tensor", "tuple", "mapping"]
+    positional: int
 
 
 def is_pointer(source: object) -> bool:
@@ -121,6 +124,9 @@ def _checked(table: dict[str, object]) -> Pointer:
         raise ValueError(f"field {missing[0]!r} is missing")
     if unknown := sorted(table.keys() - known):
         raise ValueError(f"unknown field {unknown[0]!r}")
+    positional = table.pop("positional")
+    if type(positional) is not int or positional < 0:  # TOML's true and false are ints to isinstance
+        raise ValueError(f"positional is {positional!r}, expected how many inputs may be given by position")
     text: dict[str, str] = {}
     for name, value in table.items():
         if not isinstance(value, str):
@@ -136,4 +142,5 @@ def _checked(table: dict[str, object]) -> Pointer:
     for name in ("digest", "interface"):
         if not _DIGEST.fullmatch(text[name]):
             raise ValueError(f"{name} is {text[name]!r}, expected 'sha256:' and 64 lower-case hexadecimal digits")
-    return Pointer(kind, text["model"], text["digest"], text["interface"], check_address(text["pool"]), returns)
+    pool = check_address(text["pool"])
+    return Pointer(kind, text["model"], text["digest"], text["interface"], pool, returns, positional)

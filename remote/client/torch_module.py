@@ -23,9 +23,10 @@ _IN_THE_POOL_HINT = "load the original checkpoint where the weights themselves a
 class RemoteModule(torch.nn.Module):
     """A model that runs in a pool and is called like the module that was compiled.
 
-    Arguments are bound by position and by name as `forward` took them. Results come back on the device of the first
-    input. There are no gradients, no training and no weights here: whatever would need them says so. `to`, `cuda`,
-    `eval` and the like change nothing. Copies share the connection; a pickled one reconnects.
+    Arguments are bound by position and by name as `forward` took them; an input behind a parameter that was left out or
+    fixed when the model was compiled has no position, only a name. Results come back on the device of the first input.
+    There are no gradients, no training and no weights here: whatever would need them says so. `to`, `cuda`, `eval` and
+    the like change nothing. Copies share the connection; a pickled one reconnects.
     """
 
     def __init__(self, model: RemoteModel, pointer: Pointer) -> None:
@@ -64,6 +65,14 @@ class RemoteModule(torch.nn.Module):
             raise InvalidInput(
                 f"model {self.remote.name!r} takes {len(names)} inputs, {len(args)} positional ones were given",
                 hint=f"its inputs are {', '.join(names)}",
+            )
+        if len(args) > self.pointer.positional:
+            # Before these, `forward` has a parameter that is no input: a position means something else there.
+            by_name = ", ".join(names[self.pointer.positional :])
+            raise InvalidInput(
+                f"model {self.remote.name!r} takes {self.pointer.positional} of its inputs by position, "
+                f"{len(args)} were given; only by name: {by_name}",
+                hint=f"pass by name: {by_name}",
             )
         bound = dict(zip(names, args, strict=False))
         for name in kwargs:

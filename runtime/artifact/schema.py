@@ -43,11 +43,14 @@ class TensorSpec(Struct, frozen=True, kw_only=True):
 class Method(Struct, frozen=True, kw_only=True):
     """One entry point: its inputs in the order of `forward`, its outputs in the order in which it returns them.
 
-    `returns` is what `forward` returned: one tensor, a sequence of them, or a mapping with the outputs' names as keys.
+    `positional` is how many of the inputs, from the first, may be given by position. The others go by name only: the
+    call that was compiled left out or fixed a parameter of `forward` before them. `returns` is what `forward` returned:
+    one tensor, a sequence of them, or a mapping with the outputs' names as keys.
     """
 
     name: str
     inputs: tuple[TensorSpec, ...]
+    positional: int
     outputs: tuple[TensorSpec, ...]
     returns: Literal["tensor", "tuple", "mapping"]
 

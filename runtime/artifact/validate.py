@@ -55,6 +55,10 @@ class Validator:
             where = f"interface.methods[{method.name!r}]"
             self._unique(f"{where}.inputs", (spec.name for spec in method.inputs))
             self._unique(f"{where}.outputs", (spec.name for spec in method.outputs))
+            if not 0 <= method.positional <= len(method.inputs):
+                raise self._error(
+                    f"{where}.positional is {method.positional}, expected 0 to {len(method.inputs)}, its inputs' number"
+                )
             for spec in (*method.inputs, *method.outputs):
                 self._tensor(f"{where}.{spec.name}", spec)
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from infc.errors import InfcError
-    from infc.remote.client import load, patch
+    from infc.remote.client import connect, load, patch
 
 __version__ = "0.1.0"
-__all__ = ["InfcError", "__version__", "load", "patch"]
+__all__ = ["InfcError", "__version__", "connect", "load", "patch"]
 
 _HOMES = {
     "InfcError": "infc.errors",
+    "connect": "infc.remote.client",
     "load": "infc.remote.client",
     "patch": "infc.remote.client",
 }

@@ -41,7 +41,7 @@ def test_calling_a_pool_with_arrays_needs_no_torch() -> None:
 def test_exported_members() -> None:
     import infc
 
-    assert infc.__all__ == ["InfcError", "__version__", "load", "patch"]
+    assert infc.__all__ == ["InfcError", "__version__", "connect", "load", "patch"]
     assert all(getattr(infc, name) is not None for name in infc.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = infc.nothing

@@ -36,6 +36,7 @@ ROWS = 16  # of the embedding table: ids are 0 to 15
 LINEAR = Method(
     name="main",
     inputs=(TensorSpec(name="x", dtype="f32", shape=(2, 8)),),
+    positional=1,
     outputs=(TensorSpec(name="output_0", dtype="f32", shape=(2, 4)),),
     returns="tensor",
 )
@@ -45,6 +46,7 @@ EMBED = Method(
         TensorSpec(name="ids", dtype="i64", shape=(2, 3), low=0, high=ROWS - 1),
         TensorSpec(name="mask", dtype="bool", shape=(2, 3)),
     ),
+    positional=2,
     outputs=(
         TensorSpec(name="rows", dtype="f32", shape=(2, 3, 4)),
         TensorSpec(name="masked", dtype="bool", shape=(2, 3)),

@@ -26,9 +26,17 @@ def config(
     inputs: tuple[TensorSpec, ...],
     outputs: tuple[TensorSpec, ...],
     returns: Literal["tensor", "tuple", "mapping"],
+    *,
+    positional: int | None = None,
 ) -> Config:
-    """The config of a model with one entry point and no code."""
-    method = Method(name="main", inputs=inputs, outputs=outputs, returns=returns)
+    """The config of a model with one entry point and no code. All inputs are positional where nothing is said."""
+    method = Method(
+        name="main",
+        inputs=inputs,
+        positional=len(inputs) if positional is None else positional,
+        outputs=outputs,
+        returns=returns,
+    )
     return Config(
         schema_version=SCHEMA_VERSION,
         name=name,
@@ -53,12 +61,14 @@ MODELS = {
         ),
         (tensor("last_hidden_state", "f32", 1, 128, 384), tensor("pooler_output", "bf16", 1, 384)),
         "mapping",
+        positional=1,
     ),
     "hostile": config(
         HOSTILE_NAME,
         (tensor("class", "i8", low=-5), tensor("a-b", "f16", 1), tensor("a_b", "f64", 1), tensor('"""\n\\', "u8", 0)),
         (tensor("timeout", "i32"), tensor("模型", "i16", 3), tensor("2", "f32", 1)),
         "tuple",
+        positional=0,
     ),
 }
 

@@ -35,6 +35,22 @@ def tagger() -> tuple[nn.Module, dict[str, torch.Tensor]]:
     return Tagger(), {"ids": torch.randint(0, 50, (1, 7)), "mask": torch.rand(1, 7) > 0.3}
 
 
+class Weighted(nn.Module):
+    """Parameters that a call may leave out."""
+
+    def forward(
+        self, x: torch.Tensor, scale: torch.Tensor | None = None, shift: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """`x`, `scale` and `shift` f32[4]."""
+        scaled = x if scale is None else x * scale
+        return scaled if shift is None else scaled + shift
+
+
+def unscaled() -> tuple[nn.Module, dict[str, torch.Tensor]]:
+    """A Weighted that is called without `scale`, its inputs in another order than that of `forward`."""
+    return Weighted(), {"shift": torch.ones(4), "x": torch.arange(4.0)}
+
+
 class Pair(nn.Module):
     """Two results, one of which is the input."""
 

@@ -73,8 +73,8 @@ class Fake:
         self.mangle(response)
         return response
 
-    def pointer(self, path: Path, **changes: str) -> Path:
-        """Write a pointer file to this server's model, with some fields changed."""
+    def pointer(self, path: Path, *, positional: int | None = None, **changes: str) -> Path:
+        """Write a pointer file to this server's model, some fields changed; all inputs have a position by default."""
         fields = {
             "kind": "module",
             "model": self.name,
@@ -84,6 +84,7 @@ class Fake:
             "returns": "tensor",
         }
         lines = [f'{key} = "{value}"' for key, value in (fields | changes).items()]
+        lines.append(f"positional = {len(self.inputs) if positional is None else positional}")
         path.write_text("\n".join(["infc pointer v1", *lines, ""]))
         return path
 

@@ -15,6 +15,7 @@ from infc.errors import InvalidInput, ModelNotFound, PoolUnavailable, RemoteErro
 from infc.remote.client import RemoteModule, connect
 
 from .conftest import Served, codegen, pool
+from support import models
 from support.artifacts import embed_table, linear_reference, write_linear_artifact
 
 X = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
@@ -36,6 +37,21 @@ def test_names_dtypes_and_a_mapping_cross(served: Served) -> None:
     expected = np.where(MASK.numpy()[..., None], embed_table()[IDS.numpy()], 0)
     np.testing.assert_array_equal(answer.rows.numpy(), expected)
     assert torch.equal(answer["masked"], ~MASK)
+
+
+def test_an_input_behind_a_parameter_that_was_left_out_goes_by_name(tmp_path: Path) -> None:
+    artifact = tmp_path / "unscaled.infc"
+    source = f"{models.__file__}:unscaled"
+    subprocess.run([sys.executable, "-m", "infc", "compile", source, "-o", artifact], check=True, capture_output=True)
+    x, shift = torch.randn(4), torch.randn(4)
+    with pool(artifact) as address:
+        codegen(artifact, tmp_path / "out", tmp_path / "model.pt", address)
+        model = infc.load(tmp_path / "model.pt")
+        original, _ = models.unscaled()
+        for answer in (model(x, shift=shift), model(shift=shift, x=x)):
+            torch.testing.assert_close(answer, original(x, shift=shift))
+        with pytest.raises(InvalidInput, match="takes 1 of its inputs by position, 2 were given; only by name: shift"):
+            model(x, shift)  # `forward` would take it as `scale`
 
 
 def test_the_pools_own_checks_come_back_as_errors(served: Served) -> None:

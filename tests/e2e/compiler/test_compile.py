@@ -120,6 +120,13 @@ def test_verify_compares_with_a_source_and_tells_another_model_apart(tagger: Pat
     assert "another interface" in other.stderr
 
 
+def test_verify_takes_the_saved_program_which_knows_less_of_positions(tagger: Path, tmp_path: Path) -> None:
+    module, inputs = models.tagger()
+    torch.export.save(torch.export.export(module.eval(), (), inputs), tmp_path / "tagger.pt2")
+    same = infc("verify", tagger, tmp_path / "tagger.pt2", "--json")
+    assert same.returncode == 0, same.stderr
+
+
 def test_save_temps_keeps_every_stage_and_a_command_that_works(tmp_path: Path) -> None:
     done = infc("compile", f"{MODELS}:tagger", "-o", tmp_path / "a.infc", "--save-temps", tmp_path / "temps")
     assert done.returncode == 0, done.stderr

@@ -29,6 +29,7 @@ X = np.random.default_rng(3).standard_normal((2, 8), dtype=np.float32)
 UNBOUNDED = Method(
     name="main",
     inputs=(TensorSpec(name="ids", dtype="i64", shape=(2, 3)), TensorSpec(name="mask", dtype="bool", shape=(2, 3))),
+    positional=2,
     outputs=(
         TensorSpec(name="rows", dtype="f32", shape=(2, 3, 4)),
         TensorSpec(name="masked", dtype="bool", shape=(2, 3)),
@@ -167,6 +168,7 @@ def big_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     method = Method(
         name="main",
         inputs=(TensorSpec(name="x", dtype="f32", shape=(1, SIDE)),),
+        positional=1,
         outputs=(TensorSpec(name="output_0", dtype="f32", shape=(1, SIDE)),),
         returns="tensor",
     )

@@ -94,6 +94,19 @@ def test_an_executor_finishes_a_cancelled_request_before_the_next(linear_artifac
         check(waiting.result())
 
 
+def test_a_cancelled_request_is_not_tried_again(linear_artifact: Path) -> None:
+    with serving(linear_artifact) as pool:
+        (pid,) = pool.executors()
+        with stopped(pid):
+            cancelled = pool.begin("linear", x=X)
+            pool.log.wait_for("runs linear")
+            cancelled.cancel()
+            pool.log.wait_for("was given up")
+            os.kill(pid, signal.SIGKILL)
+            check(pool.begin("linear", x=X).result())
+        assert runs(pool) == 2
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_drains(linear_artifact: Path, number: int) -> None:
     with serving(linear_artifact) as pool:
@@ -130,7 +143,7 @@ def test_draining_ends_when_its_time_is_up(linear_artifact: Path) -> None:
             assert pool.stop() == 0
             wait_gone(pidfd)
         for call in (running, waiting):
-            assert status(call.exception())[0] == grpc.StatusCode.UNAVAILABLE
+            assert status(call.exception())[:2] == (grpc.StatusCode.UNAVAILABLE, "the pool is being stopped")
 
 
 def test_a_second_signal_ends_it_at_once(linear_artifact: Path) -> None:

@@ -57,7 +57,7 @@ except infc.InfcError as error:
     print(error.message, "|", error.hint)
 """
     said = run(code, os.fspath(toy.pointer(tmp_path / "model.pt")))
-    assert "needs torch, which is not installed | infc.remote.client.connect(path)" in said
+    assert "needs torch, which is not installed | infc.connect(path)" in said
 
 
 APPLICATION = """

@@ -18,12 +18,14 @@ GOOD = {
     "interface": "sha256:" + "f" * 64,
     "pool": "127.0.0.1:8500",
     "returns": "tuple",
+    "positional": 2,
 }
 
 
 def text(first: str = "infc pointer v1", **changes: str | None) -> bytes:
     """A pointer file with some fields changed (given as TOML), or left out where the value is None."""
-    fields = {key: f'"{value}"' for key, value in GOOD.items()} | changes
+    good = {key: f'"{value}"' if isinstance(value, str) else str(value) for key, value in GOOD.items()}
+    fields = good | changes
     return "\n".join([first, *(f"{key} = {value}" for key, value in fields.items() if value is not None)]).encode()
 
 
@@ -67,6 +69,11 @@ def test_a_file_object_is_put_back_and_read_from_where_it_is() -> None:
         (text(interface='"md5:12"'), "interface is 'md5:12'"),
         (text(kind='"state_dict"'), "kind is 'state_dict', expected 'module'"),
         (text(returns='"list"'), "returns is 'list', expected 'tensor'"),
+        (text(positional=None), "field 'positional' is missing"),
+        (text(positional="-1"), "positional is -1, expected how many inputs"),
+        (text(positional='"2"'), "positional is '2', expected how many inputs"),
+        (text(positional="true"), "positional is True, expected how many inputs"),
+        (text(positional="2.0"), "positional is 2.0, expected how many inputs"),
         (text(pool='"dns:///evil"'), "'dns:///evil' is no address"),
         (text(pool="["), "no valid TOML"),
         (b"infc pointer v1\n\xff", "no valid TOML"),

@@ -3,7 +3,7 @@
 import copy
 import io
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,50 @@ def test_results_have_the_form_that_forward_gave_them(tmp_path: Path) -> None:
     assert set(pickle.loads(pickle.dumps(as_mapping))) == set(as_mapping)
     with pytest.raises(AttributeError, match="no output 'logits'; there are output_0, output_1"):
         as_mapping.logits  # noqa: B018
+
+
+ONE, TWO = torch.tensor(1.0), torch.tensor(2.0)
+
+
+@pytest.fixture
+def pair() -> Iterator[Fake]:
+    """`y = 10 * a + b`."""
+    inputs, outputs = (("a", "f32", ()), ("b", "f32", ())), (("y", "f32", ()),)
+    with serving(Fake(lambda arrays: {"y": arrays["a"] * 10 + arrays["b"]}, inputs, outputs)) as fake:
+        yield fake
+
+
+@pytest.mark.parametrize(
+    ("positional", "call"),
+    [
+        (0, lambda m: m(b=TWO, a=ONE)),
+        (1, lambda m: m(ONE, b=TWO)),
+        (2, lambda m: m(ONE, TWO)),
+        (9, lambda m: m(ONE, TWO)),
+    ],
+)
+def test_the_first_inputs_have_a_position(
+    pair: Fake, tmp_path: Path, positional: int, call: Callable[[Any], Any]
+) -> None:
+    assert call(load_pointer(pair.pointer(tmp_path / "model.pt", positional=positional))) == 12
+
+
+@pytest.mark.parametrize(
+    ("positional", "call", "said", "hint"),
+    [
+        (0, lambda m: m(ONE, b=TWO), "takes 0 of its inputs by position, 1 were given", "by name: a, b"),
+        (1, lambda m: m(ONE, TWO), "takes 1 of its inputs by position, 2 were given", "by name: b"),
+        (9, lambda m: m(ONE, TWO, TWO), "takes 2 inputs, 3 positional ones were given", "its inputs are a, b"),
+    ],
+)
+def test_a_position_that_means_something_else_in_forward_is_refused(
+    pair: Fake, tmp_path: Path, positional: int, call: Callable[[Any], Any], said: str, hint: str
+) -> None:
+    module = load_pointer(pair.pointer(tmp_path / "model.pt", positional=positional))
+    with pytest.raises(InvalidInput) as refused:
+        call(module)
+    assert said in refused.value.message
+    assert hint in refused.value.hint
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,6 @@ def test_the_pointer_says_all_that_a_client_wants(place: Path) -> None:
     digest = write_config_artifact(str(place / "again.infc"), MODELS["tensor"])
     infc("codegen", "again.infc", "-o", "out", "--pointer", "model.pt", cwd=place)
     expected = Pointer(
-        "module", "linear", digest, interface_digest(MODELS["tensor"].interface), "127.0.0.1:8500", "tensor"
+        "module", "linear", digest, interface_digest(MODELS["tensor"].interface), "127.0.0.1:8500", "tensor", 1
     )
     assert read_pointer(place / "model.pt") == expected

@@ -63,7 +63,7 @@ print(answer.tolist())
     assert toy.calls[-1]["authorization"] == "Bearer secret"
 
 
-def test_several_outputs_are_attributes_and_bounds_are_checked(tmp_path: Path) -> None:
+def test_outputs_are_attributes_bounds_are_checked_and_what_has_no_position_goes_by_name(tmp_path: Path) -> None:
     write_directory(tmp_path / "out", package_files(view(MODELS["mapping"], None), "127.0.0.1:1"))
     method = MODELS["mapping"].interface.methods[0]
     inputs, outputs = (tuple((s.name, s.dtype, s.shape) for s in specs) for specs in (method.inputs, method.outputs))
@@ -84,14 +84,19 @@ with AllMinilmL6V2(ADDRESS) as model:
     result = model.forward(ids, attention_mask=mask)
     print(result.last_hidden_state[0, 0, 0], result.pooler_output.dtype, result.last_hidden_state.shape)
     ids[0, 0] = 30522
-    try:
-        model.forward(ids, mask)
-    except ValueError as error:
-        print(error)
+    for call in (lambda: model.forward(ids, attention_mask=mask), lambda: model.forward(ids, mask)):
+        try:
+            call()
+        except (TypeError, ValueError) as error:
+            print(error)
 """
     with serving(fake):
         said = use(tmp_path / "out", code.replace("ADDRESS", repr(fake.address))).splitlines()
-    assert said == ["128.0 uint16 (1, 128, 384)", "'input_ids' has the value 30522, expected at most 30521"]
+    assert said == [
+        "128.0 uint16 (1, 128, 384)",
+        "'input_ids' has the value 30522, expected at most 30521",
+        "AllMinilmL6V2.forward() takes 2 positional arguments but 3 were given",
+    ]
 
 
 def test_wrong_arrays_and_another_interface(toy: Fake, tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """What the compiler reads off an exported program: names, results, bounds."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from infc.compiler.export import export
-from infc.compiler.source import Source
+from infc.compiler.source import Source, read_source
 from infc.errors import SourceError
 from infc.runtime.artifact import Method
 
@@ -17,7 +20,7 @@ def method(module: nn.Module, *args: object, **kwargs: object) -> Method:
 class Function(nn.Module):
     """A module around a function, so that each test shows its forward."""
 
-    def __init__(self, function: object, **state: nn.Module) -> None:
+    def __init__(self, function: Callable[..., object], **state: nn.Module) -> None:
         super().__init__()
         self.function = function
         for name, module in state.items():
@@ -44,7 +47,7 @@ def test_positional_and_keyword_inputs_have_the_names_of_forward() -> None:
         (lambda x, s: {"x": x, "none": None, "s": s}, "mapping", ["x", "s"]),
     ],
 )
-def test_results_keep_their_kind_and_names(result: object, returns: str, names: list[str]) -> None:
+def test_results_keep_their_kind_and_names(result: Callable[..., object], returns: str, names: list[str]) -> None:
     found = method(Sum(result), torch.ones(2), scale=torch.ones(()))
     assert (found.returns, [spec.name for spec in found.outputs]) == (returns, names)
 
@@ -52,9 +55,83 @@ def test_results_keep_their_kind_and_names(result: object, returns: str, names: 
 @pytest.mark.parametrize(
     "result", [lambda x, s: (x, None), lambda x, s: (x, 3), lambda x, s: None, lambda x, s: {"a": 1}]
 )
-def test_results_that_are_no_tensors_are_refused(result: object) -> None:
+def test_results_that_are_no_tensors_are_refused(result: Callable[..., object]) -> None:
     with pytest.raises(SourceError):
         method(Sum(result), torch.ones(2), scale=torch.ones(()))
+
+
+class Three(nn.Module):
+    def forward(self, a: torch.Tensor, b: object = None, c: torch.Tensor | None = None, *, d: object = None) -> object:
+        return a * 1 + (b if isinstance(b, torch.Tensor) else 0) * 10 + (0 if c is None else c) * 100
+
+
+class Rest(nn.Module):
+    def forward(self, A: torch.Tensor, *rest: torch.Tensor, **named: torch.Tensor) -> object:
+        return A + sum(rest) * 10 + sum(named.values()) * 100
+
+
+class Nested(nn.Module):
+    def forward(self, a: torch.Tensor, pair: list[torch.Tensor], b: torch.Tensor) -> object:
+        return a + pair[0] * 10 + b * 100
+
+
+A, B, C = torch.ones(1), torch.ones(2), torch.ones(3, 1)  # told apart by their shapes
+
+
+@pytest.mark.parametrize(
+    ("module", "args", "kwargs", "names", "positional"),
+    [
+        (Three(), (A, B, C), {}, "a b c", 3),
+        (Three(), (A, B), {}, "a b", 2),
+        (Three(), (), {"a": A, "b": B, "c": C}, "a b c", 3),
+        (Three(), (), {"c": C, "b": B, "a": A}, "a b c", 3),
+        (Three(), (A,), {"c": C, "b": B}, "a b c", 3),
+        (Three(), (), {"a": A, "c": C}, "a c", 1),
+        (Three(), (A,), {"c": C}, "a c", 1),
+        (Three(), (A, None, C), {}, "a c", 1),
+        (Three(), (A, "text", C), {}, "a c", 1),
+        (Three(), (A, 3, C), {}, "a c", 1),
+        (Three(), (A,), {"d": B, "b": B}, "a b d", 2),
+        (Rest(), (A,), {}, "a", 1),
+        (Rest(), (A, B, C), {"y": B, "x": A}, "a rest_0 rest_1 y x", 3),
+        (Rest(), (), {"y": B, "A": A}, "a y", 1),
+        (Nested(), (A, [B], C), {}, "a pair_0 b", 1),
+    ],
+)
+def test_inputs_have_a_position_up_to_the_first_parameter_that_is_no_input(
+    module: nn.Module, args: tuple[object, ...], kwargs: dict[str, torch.Tensor], names: str, positional: int
+) -> None:
+    found = method(module, *args, **kwargs)
+    assert ([spec.name for spec in found.inputs], found.positional) == (names.split(), positional)
+    if isinstance(module, Three):
+        shapes = {"a": (1,), "b": (2,), "c": (3, 1), "d": (2,)}
+        assert all(spec.shape == shapes[spec.name] for spec in found.inputs)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "names", "positional"),
+    [
+        ((A, B, C), {}, "a b c", 3),
+        ((A, None, C), {}, "a c", 1),
+        ((A,), {"b": B}, "a b", 1),
+        ((), {"c": C, "a": A}, "c a", 0),
+    ],
+)
+def test_of_a_saved_program_the_positional_arguments_have_a_position(
+    tmp_path: Path, args: tuple[object, ...], kwargs: dict[str, torch.Tensor], names: str, positional: int
+) -> None:
+    torch.export.save(torch.export.export(Three(), args, kwargs), tmp_path / "m.pt2")
+    found = export(read_source(str(tmp_path / "m.pt2"))).method
+    assert ([spec.name for spec in found.inputs], found.positional) == (names.split(), positional)
+
+
+class Builtin(nn.Module):
+    forward = torch.relu
+
+
+def test_a_forward_without_a_signature_does_not_export() -> None:
+    with pytest.raises(SourceError, match="does not export"):
+        method(Builtin(), torch.ones(2))
 
 
 class Lookup(Function):

@@ -60,6 +60,10 @@ def slab(config: Json) -> Json:
     return config["targets"][0]["stages"][0]["slab"]
 
 
+def method(config: Json) -> Json:
+    return config["interface"]["methods"][0]
+
+
 def first_weight(config: Json) -> Json:
     return slab(config)["weights"][0]
 
@@ -81,6 +85,15 @@ CONFIG_EDITS: dict[str, tuple[Callable[[Json], object], str]] = {
         lambda c: c["interface"]["methods"][0]["inputs"][0].update(low=0),
         "only integers have bounds",
     ),
+    "positional below": (
+        lambda c: method(c).update(positional=-1),
+        "positional is -1, expected 0 to 1",
+    ),
+    "positional above": (
+        lambda c: method(c).update(positional=2),
+        "positional is 2, expected 0 to 1",
+    ),
+    "no positional": (lambda c: method(c).pop("positional"), "missing required field `positional`"),
     "negative dim": (lambda c: c["interface"]["methods"][0]["inputs"][0].update(shape=[-1]), "negative or huge"),
     "rank of a million": (lambda c: first_weight(c).update(shape=[9] * 10**6), "negative or huge"),
     "slab grown": (lambda c: slab(c).update(length=1 << 40), "1 chunks for a length of"),

@@ -75,7 +75,8 @@ def test_any_byte_but_zero_is_true() -> None:
 
 
 def test_a_scalar_stays_a_scalar() -> None:
-    method = Method(name="m", inputs=(TensorSpec(name="s", dtype="f32", shape=()),), outputs=(), returns="tuple")
+    scalar = TensorSpec(name="s", dtype="f32", shape=())
+    method = Method(name="m", inputs=(scalar,), positional=1, outputs=(), returns="tuple")
     (checked,) = check_inputs(method, {"s": np.array(2, dtype=np.float32)})
     assert checked.shape == ()
 
@@ -98,7 +99,7 @@ def test_random_inputs_are_taken_and_repeat_with_the_seed() -> None:
         TensorSpec(name="scalar", dtype="f32", shape=()),
         TensorSpec(name="empty", dtype="i64", shape=(0, 3), low=0, high=1),
     ]
-    method = Method(name="m", inputs=tuple(specs), outputs=(), returns="tuple")
+    method = Method(name="m", inputs=tuple(specs), positional=0, outputs=(), returns="tuple")
     made, again = (random_inputs(method, np.random.default_rng(5)) for _ in range(2))
     check_inputs(method, made)
     assert all(made[name].tobytes() == again[name].tobytes() for name in made)

@@ -95,6 +95,7 @@ def test_weights_are_not_copied(tmp_path: Path, form: Form) -> None:
     method = Method(
         name="main",
         inputs=(TensorSpec(name="x", dtype="f32", shape=(1, rows)),),
+        positional=1,
         outputs=(TensorSpec(name="y", dtype="f32", shape=(1, columns)),),
         returns="tensor",
     )
@@ -124,7 +125,11 @@ def test_a_weight_that_is_returned_as_it_lies_is_the_callers_copy(tmp_path: Path
           return %w : tensor<8x4xf32>
         }""")
     method = Method(
-        name="main", inputs=(), outputs=(TensorSpec(name="w", dtype="f32", shape=(8, 4)),), returns="tensor"
+        name="main",
+        inputs=(),
+        positional=0,
+        outputs=(TensorSpec(name="w", dtype="f32", shape=(8, 4)),),
+        returns="tensor",
     )
     w = linear_weights()["w"]
     with attach(write_artifact(tmp_path / "m.infc", "w", method, module, [weight("w", w)])) as session:

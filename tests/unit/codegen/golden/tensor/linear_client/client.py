@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ._wire import METHOD, OPTIONS, Request, Response, Spec, request, results
 
 MODEL = "linear"
-INTERFACE = "sha256:2029d1bfabd62f9d22a74722d7bfa4265c01abeb955f9e0bb6ea585af983e15f"
+INTERFACE = "sha256:a20abf0825cf5014863776fac83cfffd13c35f9048c8e3ead07c1c218875e8b7"
 DEFAULT_POOL = "127.0.0.1:8500"
 DEFAULT_TIMEOUT = 60.0  # seconds
 
