@@ -15,8 +15,12 @@ ARTIFACT, REMOTE, OTHER, USAGE = 5, 7, 1, 2
 def failure(*arguments: object) -> tuple[int, str]:
     """Exit status and stderr of a pool that must not start."""
     process = start(*arguments)
-    output, log = process.communicate()
-    assert output == ""
+    assert process.stdout is not None
+    if line := process.stdout.readline():
+        process.kill()
+        process.wait()
+        raise AssertionError(f"it did start: {line}")
+    _, log = process.communicate()
     assert "Traceback" not in log
     assert "hint:" in log
     return process.returncode, log
