@@ -50,6 +50,7 @@ def main() -> None:
 def _run(text: str, pipeline_text: str, debuginfo: bool) -> str:
     import torch_mlir.dialects.torch as torch_dialect
     from torch_mlir import ir
+    from torch_mlir.passmanager import PassManager
 
     from .. import dialects
     from . import pipeline
@@ -59,6 +60,10 @@ def _run(text: str, pipeline_text: str, debuginfo: bool) -> str:
     dialects.load(context)
     # IREE's dialects, which the last pass of ours writes, are not known here.
     context.allow_unregistered_dialects = True
+    # tm_tensor is registered nowhere; a pass that makes it loads it, also when there is nothing to do.
+    PassManager.parse("builtin.module(func.func(convert-torch-to-tmtensor))", context).run(
+        ir.Module.parse("", context).operation
+    )
     try:
         module = ir.Module.parse(text, context)
     except ir.MLIRError as error:

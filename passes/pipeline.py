@@ -21,6 +21,7 @@ DEFAULT = ",".join(
         "cse",
         # Before anything moves the index computation away from the load that it guards.
         "infer-guard-gathers",
+        "infer-guard-scatters",
         # CSE first: two transposes of one weight are one by now, and a weight with one user is what packing looks for.
         "infer-pack-weights",
         "canonicalize",

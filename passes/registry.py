@@ -11,6 +11,7 @@ _PASSES = {
     "infer-raise-weights": "raise_weights:RaiseWeights",
     "infer-dedupe-weights": "dedupe_weights:DedupeWeights",
     "infer-guard-gathers": "guard_gathers:GuardGathers",
+    "infer-guard-scatters": "guard_scatters:GuardScatters",
     "infer-pack-weights": "pack_weights:PackWeights",
     "infer-lower-weights": "lower_weights:LowerWeights",
     "infer-verify-contract": "verify_contract:VerifyContract",

@@ -144,3 +144,22 @@ def raising() -> None:
 def no_module() -> tuple[int, tuple[int]]:
     """A factory that returns something else."""
     return 3, (1,)
+
+
+class Indexing(nn.Module):
+    """Reads and writes at indices that are computed from data, which no interface can bound."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(9, 4)
+
+    def forward(self, where: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """`where` i64[8]."""
+        written = torch.zeros(8, 4).index_put((where + 1 - 1,), torch.ones(8, 4))
+        return self.table(where // 2), written
+
+
+def indexing() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+    """An Indexing."""
+    torch.manual_seed(2)
+    return Indexing(), (torch.arange(8),)
