@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,8 +15,8 @@ _log = logging.getLogger(__name__)
 # Inference is a pure function of its inputs, so that it may be run again.
 TRIES = 2
 
-# One that dies younger than this while it is idle is replaced only when a request needs it: no endless restarts.
-MATURE = 5.0  # seconds
+# Of a pause before an executor is replaced that died without having answered a call, as those before it did.
+LONGEST_PAUSE = 30.0  # seconds
 
 
 @dataclass
@@ -42,6 +41,7 @@ class Worker:
         self._patience = patience
         self._executor: asyncio.Task[Executor] | None = None
         self._watcher: asyncio.Task[None] | None = None
+        self._fruitless = 0  # executors in a row that died without having answered a call
         self._closed = False
 
     @property
@@ -79,16 +79,12 @@ class Worker:
             overdue = loop.call_at(max(call.deadline, loop.time() + self._patience), executor.kill)
             _log.debug("executor %d runs %s", executor.pid, call.work.message.model)
             try:
-                return await executor.infer(call.work)
+                outputs = await executor.infer(call.work)
+                self._fruitless = 0
+                return outputs
             except ExecutorDied as error:
                 await executor.end()
-                _log.warning(
-                    "executor %d %s (%s) with a request for %s",
-                    executor.pid,
-                    executor.obituary,
-                    error,
-                    call.work.message.model,
-                )
+                _log.warning("executor %d left a request for %s: %s", executor.pid, call.work.message.model, error)
                 if loop.time() >= overdue.when():
                     raise DeadlineExceeded(
                         "the model did not return in time and its executor was ended",
@@ -121,16 +117,17 @@ class Worker:
 
     async def _watch(self, executor: Executor) -> None:
         """Replace an executor that dies while nobody calls it, so that the next call need not wait for a new one."""
-        started = time.monotonic()
         await executor.wait()
         await executor.end()
-        if time.monotonic() - started < MATURE:
-            return
         _log.warning("executor %d %s", executor.pid, executor.obituary)
-        try:
-            await self.start()
-        except InfcError as error:
-            _log.error("no executor could be started: %s", error)
+        while not (self._closed or self.ready):
+            pause = min(2.0**self._fruitless - 1, LONGEST_PAUSE)
+            self._fruitless += 1
+            await asyncio.sleep(pause)
+            try:
+                await self.start()
+            except InfcError as error:
+                _log.error("no executor could be started: %s", error)
 
     @staticmethod
     def _lost(task: "asyncio.Task[Executor]") -> bool:
