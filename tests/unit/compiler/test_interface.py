@@ -92,6 +92,7 @@ A, B, C = torch.ones(1), torch.ones(2), torch.ones(3, 1)  # told apart by their 
         (Three(), (A, "text", C), {}, "a c", 1),
         (Three(), (A, 3, C), {}, "a c", 1),
         (Three(), (A,), {"d": B, "b": B}, "a b d", 2),
+        (Three(), (A, B, C), {"d": B}, "a b c d", 3),
         (Rest(), (A,), {}, "a", 1),
         (Rest(), (A, B, C), {"y": B, "x": A}, "a rest_0 rest_1 y x", 3),
         (Rest(), (), {"y": B, "A": A}, "a y", 1),
