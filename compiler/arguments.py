@@ -3,12 +3,15 @@
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import takewhile
+from itertools import takewhile, zip_longest
 from typing import Any
 
 import torch
+import torch.utils._pytree as pytree
 
 from .source import Source
+
+_EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
 def in_order_of_forward(source: Source) -> Source:
@@ -40,6 +43,22 @@ def positional(source: Source) -> int:
     """
     values = source.args if source.exported is not None else _by_position(source)
     return sum(1 for _ in takewhile(lambda value: isinstance(value, torch.Tensor), values))
+
+
+def input_names(source: Source) -> list[str | None]:
+    """The name that `forward` has for each tensor of the example call, in the order of the model's inputs.
+
+    None for a tensor inside of a list or another structure, and for those of a `.pt2` that are given by position: only
+    the export has a name for them.
+    """
+    parameters = {} if source.exported is not None else _parameters(source)
+    by_position = [name for name, each in parameters.items() if each.kind in (each.POSITIONAL_ONLY, _EITHER)]
+    named = [*zip_longest(by_position[: len(source.args)], source.args), *source.kwargs.items()]
+    found: list[str | None] = []
+    for name, value in named:
+        leaves = [leaf for leaf in pytree.tree_leaves(value) if isinstance(leaf, torch.Tensor)]
+        found += [name if isinstance(value, torch.Tensor) else None] * len(leaves)
+    return found
 
 
 def _by_position(source: Source) -> Iterator[Any]:

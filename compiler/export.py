@@ -12,7 +12,7 @@ from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 from infc.errors import SourceError
 
 from ..runtime.artifact import Method
-from .arguments import in_order_of_forward, positional
+from .arguments import in_order_of_forward, input_names, positional
 from .interface import method_of, returns_of
 from .source import Source
 
@@ -47,7 +47,7 @@ def export(source: Source) -> Program:
         exported = exported.run_decompositions(get_decomposition_table())
     _refuse_effects(exported)
     _drop_none_outputs(exported)
-    return Program(source, exported, method_of(exported, returns, positional(source)))
+    return Program(source, exported, method_of(exported, returns, input_names(source), positional(source)))
 
 
 def _exported(source: Source) -> torch.export.ExportedProgram:

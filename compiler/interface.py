@@ -1,6 +1,6 @@
 """The interface of an exported program: names, dtypes, shapes, and which integers an input may hold."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +11,8 @@ from infc.errors import SourceError
 
 from ..runtime.artifact import Method, TensorSpec
 from .dtypes import TORCH_DTYPES
+
+METHOD = "main"  # the one entry point that a model has for now
 
 # An index keeps its value through these, so that a bound on what comes out is one on what goes in.
 _VALUE_PRESERVING = {
@@ -62,10 +64,13 @@ def returns_of(exported: torch.export.ExportedProgram) -> Returns:
     return Returns(kind, tuple(kept))
 
 
-def method_of(exported: torch.export.ExportedProgram, returns: Returns, positional: int, name: str = "main") -> Method:
+def method_of(
+    exported: torch.export.ExportedProgram, returns: Returns, names: Sequence[str | None], positional: int
+) -> Method:
     """The method that `exported` (decomposed, without None outputs) implements.
 
-    `positional` is how many of its inputs may be given by position, see `arguments.positional`.
+    `names` are those that `forward` has for its inputs, where it has one; `positional` is how many of them may be given
+    by position. See `arguments`.
 
     Raises:
         SourceError: an input is no tensor, or a tensor has a dynamic dim or a dtype that infc has no name for.
@@ -78,13 +83,22 @@ def method_of(exported: torch.export.ExportedProgram, returns: Returns, position
         if not isinstance(spec.arg, TensorArgument):
             raise SourceError(f"input {spec.arg.name!r} is no tensor", hint="make it a tensor, or fix it in the module")
         node = nodes[spec.arg.name]
-        inputs.append(_tensor_spec(f"input {node.name!r}", node.name, node, bound=_index_bound(node)))
+        own = names[len(inputs)] if len(inputs) < len(names) else None
+        label = own or node.name
+        inputs.append(_tensor_spec(f"input {label!r}", label, node, bound=_index_bound(node)))
+    if len(inputs) != len(names):
+        raise SourceError(
+            f"the program takes {len(inputs)} tensors, its example inputs hold {len(names)}",
+            hint="export it again: program and example inputs do not belong together",
+        )
     results = [spec.arg for spec in exported.graph_signature.output_specs if spec.kind == OutputKind.USER_OUTPUT]
     outputs = [
         _tensor_spec(f"output {label!r}", label, nodes[arg.name])
         for label, arg in zip(returns.names, results, strict=True)
     ]
-    return Method(name=name, inputs=tuple(inputs), positional=positional, outputs=tuple(outputs), returns=returns.kind)
+    return Method(
+        name=METHOD, inputs=tuple(inputs), positional=positional, outputs=tuple(outputs), returns=returns.kind
+    )
 
 
 def flatten_result(result: Any, method: Method) -> dict[str, torch.Tensor]:

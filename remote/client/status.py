@@ -66,5 +66,8 @@ def to_error(call: grpc.RpcError, *, what: str, address: str, seconds: float) ->
     hint = next((value for key, value in trailing if key == HINT_KEY), None)
     if hint is not None:  # the pool itself speaks, and says all there is to say
         return kind(details, hint=unquote(str(hint)))
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in details:
+        # gRPC's own refusal, which has no status of its own: sending it again would not help.
+        return InvalidInput(f"{what}: {details}", hint="start the pool with a larger --max-message")
     text, advice = _TEXTS.get(code, ("{what} at {address} failed: {details}", ""))
     return kind(text.format(what=what, address=address, seconds=seconds, details=details), hint=advice)

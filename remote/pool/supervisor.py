@@ -22,6 +22,25 @@ _log = logging.getLogger(__name__)
 START_LIMIT = 60.0  # seconds
 
 
+# What Python and the drivers of devices need; a token of the controller's is nothing for a model's native code.
+_INHERITED = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "CUDA_VISIBLE_DEVICES",
+    "VK_DRIVER_FILES",
+)
+
+
+def _environment() -> dict[str, str]:
+    passed = {name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith("PYTHON")}
+    return passed | {"OPENBLAS_NUM_THREADS": "1"}
+
+
 class ExecutorDied(Exception):
     """The executor's process ended, or broke the protocol and was ended."""
 
@@ -91,7 +110,7 @@ class Executor:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=2,  # stdout belongs to the controller's one line
-                env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+                env=_environment(),
                 process_group=0,  # Ctrl-C is for the controller, which drains first
             )
         return Executor(process, AsyncChannel(ours, Reply))  # pyright: ignore[reportArgumentType]

@@ -159,6 +159,15 @@ def test_an_artifact_that_was_replaced_is_not_attached(tmp_path: Path) -> None:
         assert "was replaced while the pool served it" in status(caught.value)[1]
 
 
+def test_executors_do_not_inherit_secrets(linear_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INFC_TOKEN", "s3cret")
+    with serving(linear_artifact) as pool:
+        (pid,) = pool.executors()
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+    assert b"s3cret" not in environment
+    assert b"PATH=" in environment
+
+
 def test_executors_cannot_gain_privileges(pool: Pool) -> None:
     (pid, *_) = pool.executors()
     status = Path(f"/proc/{pid}/status").read_text()

@@ -130,6 +130,14 @@ def test_a_status_is_the_error_it_stands_for(
     assert (refused.value.message, refused.value.hint) == ("what the pool says", "do ü this")
 
 
+def test_a_message_that_is_too_large_is_no_overload(toy: Fake, tmp_path: Path) -> None:
+    model = connected(toy, tmp_path)
+    toy.fail = (grpc.StatusCode.RESOURCE_EXHAUSTED, "Received message larger than max (300 vs. 200)", ())
+    with pytest.raises(InvalidInput, match=r"300 vs\. 200") as refused:
+        model.infer({"x": X})
+    assert "--max-message" in refused.value.hint
+
+
 def test_statuses_of_other_servers_get_a_hint_from_here(toy: Fake, tmp_path: Path) -> None:
     model = connected(toy, tmp_path)
     toy.fail = (grpc.StatusCode.UNAUTHENTICATED, "who are you", ())

@@ -93,9 +93,9 @@ A, B, C = torch.ones(1), torch.ones(2), torch.ones(3, 1)  # told apart by their 
         (Three(), (A, 3, C), {}, "a c", 1),
         (Three(), (A,), {"d": B, "b": B}, "a b d", 2),
         (Three(), (A, B, C), {"d": B}, "a b c d", 3),
-        (Rest(), (A,), {}, "a", 1),
-        (Rest(), (A, B, C), {"y": B, "x": A}, "a rest_0 rest_1 y x", 3),
-        (Rest(), (), {"y": B, "A": A}, "a y", 1),
+        (Rest(), (A,), {}, "A", 1),
+        (Rest(), (A, B, C), {"y": B, "x": A}, "A rest_0 rest_1 y x", 3),
+        (Rest(), (), {"y": B, "A": A}, "A y", 1),
         (Nested(), (A, [B], C), {}, "a pair_0 b", 1),
     ],
 )
@@ -159,3 +159,22 @@ def test_an_index_that_is_computed_with_first_has_no_bound() -> None:
 def test_a_dtype_without_a_name_is_refused() -> None:
     with pytest.raises(SourceError, match="complex64"):
         method(Lookup(lambda m, i: torch.complex(i.float(), i.float())), IDS)
+
+
+class Named(Function):
+    def forward(self, X2: torch.Tensor, pair: list[torch.Tensor], *, é: torch.Tensor) -> object:
+        return self.function(X2, pair, é)
+
+
+def test_names_are_those_of_forward_also_where_export_changes_them() -> None:
+    one = torch.ones(2)
+    found = method(Named(lambda a, b, c: a + b[0] + b[1] + c), one, [one, one], é=one)
+    assert [spec.name for spec in found.inputs] == ["X2", "pair_0", "pair_1", "é"]
+
+
+def test_example_inputs_of_another_program_are_refused() -> None:
+    module = Sum(lambda x, s: x * s).eval()
+    exported = torch.export.export(module, (torch.ones(2),), {"scale": torch.ones(())})
+    source = Source("m", module, (torch.ones(2), torch.ones(2)), {"scale": torch.ones(())}, exported)
+    with pytest.raises(SourceError, match="takes 2 tensors, its example inputs hold 3"):
+        export(source)
