@@ -3,6 +3,8 @@
 from collections.abc import Mapping as Mappable
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
+from operator import attrgetter
 from threading import Lock
 from typing import Any
 
@@ -205,9 +207,10 @@ def _map(artifact: Artifact, digests: tuple[str, ...]) -> Mapping:
     """The blobs one after the other in memory."""
     blobs = [artifact.blob(digest) for digest in digests]
     mapping = Mapping(sum(blob.length for blob in blobs), where=str(artifact.path))
-    for blob in blobs:
-        with artifact.descriptor(blob) as fd:
-            mapping.append(fd, blob.offset, blob.length)
+    for _, group in groupby(blobs, key=attrgetter("path")):  # one file in a tar, one for each blob in a directory
+        together = list(group)
+        with artifact.descriptor(together[0]) as fd:
+            mapping.append(fd, *((blob.offset, blob.length) for blob in together))
     return mapping
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from infc.errors import ArtifactError
 
-from .digest import hex_of
+from .digest import hex_of, is_digest
 from .oci import BLOB_FOLDER
 
 FETCH_AGAIN = "the file is incomplete or was changed after it was written; fetch or compile it again"
@@ -75,6 +75,8 @@ class DirLayout:
         return self._file(self.path / name, f"not an infc artifact: {name} is missing")
 
     def blob(self, digest: str) -> Blob:
+        if not is_digest(digest):  # it is about to become part of a path
+            raise ArtifactError(f"{digest!r} is no digest, expected sha256:<64 hex digits>")
         return self._file(self.path / BLOB_FOLDER / hex_of(digest), f"blob {digest} is missing")
 
     def descriptor(self, blob: Blob) -> Opened:
@@ -125,9 +127,10 @@ class TarLayout:
         self._file.close()
 
     def _member(self, name: str, missing: str) -> Blob:
-        if name not in self._members:
+        member = self._members.get(name)
+        if member is None:
             raise ArtifactError(f"{self.path}: {missing}", hint=FETCH_AGAIN)
-        return self._members[name]
+        return member
 
 
 def read(layout: Layout, blob: Blob, what: str, limit: int) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from .digest import digest_of, hex_of, is_digest
+from .digest import digest_of, hex_of
 from .layout import Blob
 from .oci import BLOB_FOLDER, INDEX_FILE, OCI_LAYOUT, OCI_LAYOUT_FILE, OFFSET_ANNOTATION, Descriptor, Index, Manifest
 from .tar_places import BLOCK, INDEX_SIZE, data_offset, stored
@@ -41,18 +41,21 @@ def predicted_members(path: Path, fd: int, size: int) -> dict[str, Blob] | None:
         INDEX_FILE: Blob(path, _INDEX_AT, INDEX_SIZE),
     }
     position = _BLOBS_AT
+    place = _INDEX_AT
     for blob in (*manifest.layers, manifest.config, entry):
         name = _name(blob)
-        if not name or name in members:
+        if blob.size < 0 or name in members:
             return None
-        members[name] = Blob(path, data_offset(position), blob.size)
-        position = members[name].offset + stored(blob.size)
-    fits = members[_name(entry)].offset == manifest_at and position <= size
+        place = data_offset(position)
+        members[name] = Blob(path, place, blob.size)
+        position = place + stored(blob.size)
+    fits = place == manifest_at and position <= size
     return members if fits and _confirmed(fd, members) else None
 
 
 def _name(blob: Descriptor) -> str:
-    return f"{BLOB_FOLDER}/{hex_of(blob.digest)}" if is_digest(blob.digest) and blob.size >= 0 else ""
+    # Compared with the names in the tar's headers, never a path: what is no digest is found out by the reader.
+    return f"{BLOB_FOLDER}/{hex_of(blob.digest)}"
 
 
 def _confirmed(fd: int, members: dict[str, Blob]) -> bool:

@@ -52,36 +52,39 @@ class Mapping:
         # Not at exit: IREE's own threads and objects may still look at the pages then.
         weakref.finalize(self._bytes, _libc.munmap, self._base, reserved).atexit = False
 
-    def append(self, fd: int, offset: int, length: int) -> None:
-        """Maps `length` bytes of a file from `offset` behind what is there. The descriptor may be closed afterwards.
+    def append(self, fd: int, *ranges: tuple[int, int]) -> None:
+        """Maps ranges of a file, each an offset and a length in bytes, one behind the other, behind what is there.
+
+        The descriptor may be closed afterwards.
 
         Raises:
-            ArtifactError: the offset is not on a page, the range before this one did not fill its last page, or the
-                file is shorter.
+            ArtifactError: an offset is not on a page, a range before another did not fill its last page, or the file is
+                shorter.
         """
-        if not length:
-            return
-        if offset % mmap.PAGESIZE:
-            raise ArtifactError(
-                f"{self._where}: a blob begins at byte {offset}, not on a page of {mmap.PAGESIZE} bytes, "
-                "so it cannot be mapped",
-                hint="the tar was repacked by another tool; unpack it and use the directory, or compile again",
-            )
-        if self._filled % mmap.PAGESIZE or self._filled + length > self.length:
-            raise ArtifactError(
-                f"{self._where}: {length} bytes do not fit behind {self._filled} of {self.length}, "
-                f"which must be whole pages of {mmap.PAGESIZE}"
-            )
         size = os.fstat(fd).st_size
-        if offset + length > size:
-            # Touching a page past the end would kill the process with SIGBUS.
-            raise ArtifactError(
-                f"{self._where}: the file has {size} bytes, but a blob ends at {offset + length}",
-                hint="the file was truncated after it was opened; fetch or compile it again",
-            )
-        # Shared, not private: a descriptor that was opened read-only then rules out a writable mapping for good.
-        self._mmap(self._base + self._filled, length, mmap.PROT_READ, mmap.MAP_SHARED | _MAP_FIXED, fd, offset)
-        self._filled += length
+        for offset, length in ranges:
+            if not length:
+                continue
+            if offset % mmap.PAGESIZE:
+                raise ArtifactError(
+                    f"{self._where}: a blob begins at byte {offset}, not on a page of {mmap.PAGESIZE} bytes, "
+                    "so it cannot be mapped",
+                    hint="the tar was repacked by another tool; unpack it and use the directory, or compile again",
+                )
+            if self._filled % mmap.PAGESIZE or self._filled + length > self.length:
+                raise ArtifactError(
+                    f"{self._where}: {length} bytes do not fit behind {self._filled} of {self.length}, "
+                    f"which must be whole pages of {mmap.PAGESIZE}"
+                )
+            if offset + length > size:
+                # Touching a page past the end would kill the process with SIGBUS.
+                raise ArtifactError(
+                    f"{self._where}: the file has {size} bytes, but a blob ends at {offset + length}",
+                    hint="the file was truncated after it was opened; fetch or compile it again",
+                )
+            # Shared, not private: a descriptor that was opened read-only then rules out a writable mapping for good.
+            self._mmap(self._base + self._filled, length, mmap.PROT_READ, mmap.MAP_SHARED | _MAP_FIXED, fd, offset)
+            self._filled += length
 
     @property
     def address(self) -> int:

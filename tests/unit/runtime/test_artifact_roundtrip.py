@@ -143,8 +143,13 @@ def test_lookups_name_what_there_is(tmp_path: Path) -> None:
         with pytest.raises(ArtifactError, match="not compiled for target 'cuda'") as no_target:
             artifact.build("cuda")
         assert "it has cpu" in no_target.value.hint
-        with pytest.raises(ArtifactError, match=r"'sha256:\.\./\.\./etc/passwd' is no digest"):
+        with pytest.raises(ArtifactError, match=r"blob sha256:\.\./\.\./etc/passwd is missing"):
             artifact.blob("sha256:../../etc/passwd")
+    with (
+        Artifact.open(write(tmp_path / "m", "dir")) as artifact,
+        pytest.raises(ArtifactError, match=r"'sha256:\.\./\.\./etc/passwd' is no digest"),
+    ):
+        artifact.blob("sha256:../../etc/passwd")
 
 
 def test_interface_digest_changes_with_every_field_a_client_depends_on() -> None:

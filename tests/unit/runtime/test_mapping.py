@@ -32,14 +32,14 @@ def file(tmp_path: Path) -> Iterator[int]:
 def test_ranges_follow_each_other_in_the_order_they_are_put(file: int) -> None:
     mapping = Mapping(3 * PAGE + 100, where="x")
     for offset, length in ((2 * PAGE, PAGE), (0, 2 * PAGE), (4 * PAGE, 100)):
-        mapping.append(file, offset, length)
+        mapping.append(file, (offset, length))
     assert bytes(mapping.view()) == b"\3" * PAGE + b"\1" * PAGE + b"\2" * PAGE + b"t" * 100
     assert len(mapping.view()) == mapping.length == 3 * PAGE + 100
 
 
 def test_views_are_read_only_and_outlive_close(file: int) -> None:
     mapping = Mapping(PAGE, where="x")
-    mapping.append(file, PAGE, PAGE)
+    mapping.append(file, (PAGE, PAGE))
     array = np.frombuffer(mapping.view(), dtype=np.uint8)
     mapping.close()
     mapping.close()
@@ -51,7 +51,7 @@ def test_views_are_read_only_and_outlive_close(file: int) -> None:
 
 def test_nobody_can_make_the_pages_writable(file: int) -> None:
     mapping = Mapping(PAGE, where="x")
-    mapping.append(file, 0, PAGE)
+    mapping.append(file, (0, PAGE))
     libc = ctypes.CDLL(None, use_errno=True)
     refused = libc.mprotect(ctypes.c_void_p(mapping.address), PAGE, mmap.PROT_READ | mmap.PROT_WRITE)
     assert (refused, ctypes.get_errno()) == (-1, errno.EACCES)
@@ -59,7 +59,7 @@ def test_nobody_can_make_the_pages_writable(file: int) -> None:
 
 def test_pages_go_with_the_last_view(file: int) -> None:
     mapping = Mapping(PAGE, where="x")
-    mapping.append(file, 0, PAGE)
+    mapping.append(file, (0, PAGE))
     start = f"{mapping.address:x}-"
     view = mapping.view()
     mapping.close()
@@ -74,22 +74,22 @@ def test_nothing_is_an_empty_view() -> None:
 
 def test_an_offset_inside_a_page_is_refused(file: int) -> None:
     with pytest.raises(ArtifactError, match=rf"m\.infc: a blob begins at byte 512, not on a page of {PAGE}") as caught:
-        Mapping(PAGE, where="m.infc").append(file, 512, PAGE)
+        Mapping(PAGE, where="m.infc").append(file, (512, PAGE))
     assert "repacked" in caught.value.hint
 
 
 def test_a_file_that_is_too_short_is_refused_and_not_touched(file: int) -> None:
     with pytest.raises(ArtifactError, match=rf"the file has {4 * PAGE + 100} bytes, but a blob ends at {5 * PAGE}"):
-        Mapping(PAGE, where="x").append(file, 4 * PAGE, PAGE)
+        Mapping(PAGE, where="x").append(file, (4 * PAGE, PAGE))
 
 
 def test_ranges_that_leave_a_gap_or_overflow_are_refused(file: int) -> None:
     mapping = Mapping(2 * PAGE, where="x")
-    mapping.append(file, 4 * PAGE, 100)
+    mapping.append(file, (4 * PAGE, 100))
     with pytest.raises(ArtifactError, match="do not fit behind 100"):
-        mapping.append(file, 0, PAGE)
+        mapping.append(file, (0, PAGE))
     with pytest.raises(ArtifactError, match="do not fit behind 0"):
-        Mapping(PAGE, where="x").append(file, 0, 2 * PAGE)
+        Mapping(PAGE, where="x").append(file, (0, 2 * PAGE))
     with pytest.raises(ValueError, match="incomplete"):
         Mapping(PAGE, where="x").view()
 
@@ -106,7 +106,7 @@ fd = os.open(sys.argv[1], os.O_RDONLY)
 size = os.fstat(fd).st_size
 mapping = Mapping(size, where=sys.argv[1])
 for offset in range(0, size, 1 << 20):
-    mapping.append(fd, size - offset - (1 << 20), 1 << 20)
+    mapping.append(fd, (size - offset - (1 << 20), 1 << 20))
 view = mapping.view()
 touched = sum(view[::4096])
 print(touched, flush=True)
