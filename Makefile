@@ -3,6 +3,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TRITON := $(VENV)/triton
 BENCHES := attach call
 TORCH := torch==2.13.0
 
@@ -29,8 +30,8 @@ lint: $(STAMP) ## ruff, pyright and the layers between the packages
 lit: $(STAMP) ## the passes and dialects, as text in and text out
 	$(BIN)/lit tests/lit
 
-pytest: $(STAMP) ## the tests in Python
-	$(BIN)/pytest
+pytest: $(STAMP) $(TRITON)/.installed ## the tests in Python
+	INFC_TEST_TRITON=$(TRITON)/bin/python $(BIN)/pytest
 
 format: $(STAMP) ## let ruff rewrite the sources
 	$(BIN)/ruff check --fix .
@@ -47,6 +48,12 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -c '' 2>/dev/null || { . ./.ci/python && "$$PYTHON" -m venv --clear $(VENV); }
 	$(BIN)/python -m pip install --quiet -c constraints.txt $(TORCH)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# Triton's client wants an older protobuf than gRPC's own packages: it lives apart, as in an application it would.
+$(TRITON)/.installed: $(STAMP)
+	@$(TRITON)/bin/python -c '' 2>/dev/null || $(BIN)/python -m venv --clear $(TRITON)
+	$(TRITON)/bin/python -m pip install --quiet 'tritonclient[grpc]==2.73.0'
 	@touch $@
 
 constraints: ## resolve all versions afresh and write constraints.txt

@@ -174,8 +174,8 @@ def _plot(name: str, rows: list[Row], path: Path) -> None:
     drawn = [entry for entry in rows if len(entry.sides) > 1]
     figure, axes = pyplot.subplots(len(drawn), 1, figsize=(9, 0.6 + 2.6 * len(drawn)), squeeze=False)
     for axis, entry in zip(axes[:, 0], drawn, strict=True):
-        for place, (name, side) in enumerate(entry.sides.items()):
-            color = "#c0392b" if name.startswith("infc") else "#5d6d7e"
+        for place, (label, side) in enumerate(entry.sides.items()):
+            color = "#c0392b" if label.startswith("infc") else "#5d6d7e"
             spread = [[side.median - side.min], [side.max - side.median]]
             axis.errorbar(side.median, place, xerr=spread, fmt="o", color=color, elinewidth=1, markersize=7)
         axis.set_yticks(range(len(entry.sides)), list(entry.sides))
