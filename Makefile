@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TRITON := $(VENV)/triton
-BENCHES := attach call
+BENCHES := attach call compile
 TORCH := torch==2.13.0
 
 .DEFAULT_GOAL := help
