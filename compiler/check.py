@@ -5,8 +5,8 @@ import msgspec
 from infc.errors import VerifyError
 
 from ..runtime.artifact import Artifact, Method, VerifyReport
+from .doors import read_source
 from .export import export
-from .source import read_source
 from .verify import verify
 
 

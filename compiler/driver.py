@@ -35,9 +35,9 @@ from ..runtime.artifact import (
 )
 from ..runtime.artifact.dtypes import byte_size
 from . import iree
+from .doors import read_source
 from .export import Program, export
 from .importer import import_program, lower_to_linalg
-from .source import read_source
 from .temps import Temps
 from .verify import verify
 from .weights import WeightTable, WeightUse, weight_uses

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from infc.compiler.doors import read_source
 from infc.compiler.export import export
-from infc.compiler.source import Source, read_source
+from infc.compiler.source import Source
 from infc.errors import SourceError
 from infc.runtime.artifact import Method
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from infc.compiler.pt2 import load_pt2
+from infc.compiler.doors.pt2 import load_pt2
 from infc.errors import SourceError
 
 from support import models

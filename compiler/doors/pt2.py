@@ -17,6 +17,15 @@ from torch.export.pt2_archive.constants import AOTINDUCTOR_DIR, CUSTOM_OBJ_FILEN
 
 from infc.errors import SourceError
 
+from ..source import Source
+
+
+def read_pt2(path: Path) -> Source:
+    """The program in the archive at `path`, as a source. Raises SourceError as `load_pt2` does."""
+    exported = load_pt2(path)
+    args, kwargs = exported.example_inputs or ((), {})
+    return Source(path.stem, exported.module(), tuple(args), dict(kwargs or {}), exported)
+
 
 def load_pt2(path: Path) -> torch.export.ExportedProgram:
     """The program in the archive at `path`.
