@@ -6,15 +6,12 @@ from typing import Any
 
 from infc.errors import RemoteError
 
-from ..oip import messages
+from ..oip import keys, messages
 from .address import Endpoint, choose
 from .connection import Connection
 from .pointer import Pointer, Source, read_pointer
 from .settings import Settings
 from .tensors import Array, Tensor, check_names, from_metadata, from_wire, to_wire
-
-MODEL_DIGEST_KEY = "infc-model-digest"
-INTERFACE_DIGEST_KEY = "infc-interface-digest"
 
 
 @dataclass(frozen=True)
@@ -35,8 +32,8 @@ class Expectation:
             RemoteError: another model, or another version of it, answers to that name.
         """
         for key, wanted, thing in (
-            (INTERFACE_DIGEST_KEY, self.interface, "with the interface"),
-            (MODEL_DIGEST_KEY, self.digest, "as"),
+            (keys.INTERFACE_DIGEST, self.interface, "with the interface"),
+            (keys.MODEL_DIGEST, self.digest, "as"),
         ):
             served = metadata.get(key)
             if wanted is not None and served is not None and served != wanted:

@@ -15,7 +15,7 @@ from infc.errors import (
     RemoteError,
 )
 
-HINT_KEY = "infc-hint"
+from ..oip import keys
 
 _CLASSES: dict[grpc.StatusCode, type[RemoteError]] = {
     grpc.StatusCode.NOT_FOUND: ModelNotFound,
@@ -63,7 +63,7 @@ def to_error(call: grpc.RpcError, *, what: str, address: str, seconds: float) ->
     code, details = call.code(), call.details() or ""
     kind = _CLASSES.get(code, RemoteError)
     trailing: Iterable[tuple[str, str | bytes]] = call.trailing_metadata() or ()  # pyright: ignore[reportAssignmentType]
-    hint = next((value for key, value in trailing if key == HINT_KEY), None)
+    hint = next((value for key, value in trailing if key == keys.HINT), None)
     if hint is not None:  # the pool itself speaks, and says all there is to say
         return kind(details, hint=unquote(str(hint)))
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in details:

@@ -5,6 +5,7 @@ protobuf runtime from 5.29 on, and beside another library's `inference.*` messag
 occupy those names in protobuf's default pool.
 """
 
+from . import keys
 from .dtypes import DTYPES, DTypeInfo, by_name, by_numpy, by_oip
 from .messages import SERVICE, Messages, Rpc, descriptor_pool, messages, rpcs
 
@@ -18,6 +19,7 @@ __all__ = [
     "by_numpy",
     "by_oip",
     "descriptor_pool",
+    "keys",
     "messages",
     "rpcs",
 ]

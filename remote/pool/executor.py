@@ -29,8 +29,6 @@ _log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 
-Arrays = Mapping[str, np.ndarray]
-
 
 def serve(channel: BlockingChannel[Request]) -> None:
     """Answer messages until the controller is gone."""
@@ -60,14 +58,14 @@ def _answer_attach(message: Attach, sessions: dict[str, Session]) -> Attached | 
 
 def _attach(message: Attach) -> Session:
     # The controller has hashed this file. It is not hashed again, but another artifact in its place is noticed.
-    artifact = Artifact.open(Path(message.path))
-    if artifact.digest != message.digest:
-        raise ArtifactError(
-            f"{message.path} was replaced while the pool served it: its digest is {artifact.digest}, "
-            f"expected {message.digest}",
-            hint="restart the pool to serve the new artifact",
-        )
-    return Session.attach(artifact, target=message.target)
+    with Artifact.open(Path(message.path)) as artifact:
+        if artifact.digest != message.digest:
+            raise ArtifactError(
+                f"{message.path} was replaced while the pool served it: its digest is {artifact.digest}, "
+                f"expected {message.digest}",
+                hint="restart the pool to serve the new artifact",
+            )
+        return Session.attach(artifact, target=message.target)
 
 
 def _answer_infer(channel: BlockingChannel[Request], message: Infer, sessions: Mapping[str, Session]) -> None:

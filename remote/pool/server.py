@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from infc import __version__
 from infc.errors import InfcError, InvalidInput
 
-from ..oip import SERVICE, messages, rpcs
+from ..oip import SERVICE, keys, messages, rpcs
 from .controller import VERSION, Model, Pool
 from .messages import Tensor
 from .status import status_of, trailer_of
@@ -20,8 +20,6 @@ from .tensors import oip_dtype, read_request, requested, write_response
 _log = logging.getLogger(__name__)
 
 PLATFORM = "infc"
-MODEL_DIGEST_KEY = "infc-model-digest"
-INTERFACE_DIGEST_KEY = "infc-interface-digest"
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Method = Callable[[Any, Context], Awaitable[Any]]
@@ -110,7 +108,7 @@ def _describe(tensors: Iterable[Tensor], target: Any) -> None:
 
 
 def _digests(model: Model) -> tuple[tuple[str, str], ...]:
-    return ((MODEL_DIGEST_KEY, model.digest), (INTERFACE_DIGEST_KEY, model.interface))
+    return ((keys.MODEL_DIGEST, model.digest), (keys.INTERFACE_DIGEST, model.interface))
 
 
 def _snake(name: str) -> str:

@@ -14,7 +14,7 @@ from infc.errors import (
     PoolUnavailable,
 )
 
-HINT_KEY = "infc-hint"
+from ..oip import keys
 
 # Metadata values are printable ASCII; `%` is quoted as well, so that unquoting gives the hint back.
 _PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
@@ -36,4 +36,4 @@ def status_of(error: InfcError) -> grpc.StatusCode:
 
 def trailer_of(error: InfcError) -> tuple[tuple[str, str], ...]:
     """The trailing metadata that carries the hint, percent-encoded where it is not printable ASCII."""
-    return ((HINT_KEY, quote(error.hint, safe=_PLAIN)),) if error.hint else ()
+    return ((keys.HINT, quote(error.hint, safe=_PLAIN)),) if error.hint else ()

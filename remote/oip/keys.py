@@ -1,0 +1,5 @@
+"""What infc adds to the protocol: keys of gRPC metadata. Servers and clients that are not infc know none of them."""
+
+HINT = "infc-hint"  # trailing, with an error: the next step, percent-encoded
+MODEL_DIGEST = "infc-model-digest"  # of the artifact's manifest
+INTERFACE_DIGEST = "infc-interface-digest"
