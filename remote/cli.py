@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from infc.errors import InfcError
+from infc.options import Seconds
 
 from .pool.options import DEFAULT_LISTEN, MIB, Address, Limits
 
@@ -41,9 +42,9 @@ class Size(click.ParamType[int]):
     "--executors", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that run models."
 )
 @click.option("--queue", default=256, show_default=True, type=click.IntRange(0), help="Requests that may wait.")
-@click.option("--deadline", default=60.0, show_default=True, type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+@click.option("--deadline", default=60.0, show_default=True, type=Seconds(positive=True), metavar="SECONDS",
               help="For calls without one; also how long a model may run on when its caller has given up.")  # fmt: skip
-@click.option("--drain", default=30.0, show_default=True, type=click.FloatRange(0), metavar="SECONDS",
+@click.option("--drain", default=30.0, show_default=True, type=Seconds(), metavar="SECONDS",
               help="For accepted requests to finish when the pool is stopped.")  # fmt: skip
 @click.option("--max-message", default="256MiB", show_default=True, type=Size(), help="Largest request.")
 @click.option("--json", "as_json", is_flag=True, help="Print the line that says it is ready as JSON.")

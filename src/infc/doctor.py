@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 
 from infc.errors import InfcError, RemoteError
 from infc.host import KernelFeature, Processor, kernel_features, processor
+from infc.options import Seconds
 
 EXTRAS = ("", "pool", "compile")
 
@@ -135,7 +136,8 @@ def ask_pool(address: str, seconds: float) -> PoolState:
 
 @click.command()
 @click.option("--pool", "address", envvar="INFC_POOL", metavar="HOST:PORT", help="Ask this pool too.  [env: INFC_POOL]")
-@click.option("--timeout", default=5.0, show_default=True, metavar="SECONDS", help="How long to wait for the pool.")
+@click.option("--timeout", default=5.0, show_default=True, type=Seconds(positive=True), metavar="SECONDS",
+              help="How long to wait for the pool.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(address: str | None, timeout: float, as_json: bool) -> None:
     """Report versions, devices and kernel features, and whether a pool answers.

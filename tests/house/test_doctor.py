@@ -94,3 +94,11 @@ def test_probing_leaves_no_descriptor_open() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     host.kernel_features()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf"])
+def test_a_limit_that_is_no_time_is_refused(seconds: str) -> None:
+    result = CliRunner().invoke(doctor.doctor, ["--pool", "127.0.0.1:1", "--timeout", seconds])
+    assert result.exit_code == 2
+    assert "--timeout" in result.stderr
+    assert seconds in result.stderr

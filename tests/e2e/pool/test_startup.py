@@ -134,3 +134,9 @@ def test_nothing_of_the_working_directory_is_imported(
     monkeypatch.chdir(tmp_path)
     with serving(linear_artifact) as running:
         assert running.infer("linear", x=np.zeros((2, 8), np.float32))["output_0"].shape == (2, 4)
+
+
+@pytest.mark.parametrize("option", [("--deadline", "nan"), ("--deadline", "0"), ("--drain", "inf")])
+def test_a_limit_that_is_no_time(linear_artifact: Path, option: tuple[str, str]) -> None:
+    code, log = failure(linear_artifact, *option)
+    assert (code, f"Invalid value for '{option[0]}'" in log) == (USAGE, True)
