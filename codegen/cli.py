@@ -6,7 +6,7 @@ import click
 
 from infc.errors import ArtifactError
 
-DEFAULT_POOL = "127.0.0.1:8500"
+from . import DEFAULT_POOL
 
 
 @click.command()

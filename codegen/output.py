@@ -17,6 +17,7 @@ from infc.errors import ArtifactError
 
 LIST_NAME = ".infc-codegen.json"
 _POINTER_MAGIC = b"infc pointer v"
+_ELSEWHERE = "move it away, or give -o another directory"
 
 Generated = dict[str, str]  # path relative to the directory: sha256 of the contents
 
@@ -27,7 +28,7 @@ def write_directory(folder: Path, files: Mapping[str, bytes]) -> None:
     A new folder appears as a whole. In an existing one every file is replaced as a whole, after all were written.
 
     Args:
-        folder: the output directory; its parent must exist.
+        folder: the output directory; made with its parents when it is not there.
         files: contents by relative path, with forward slashes.
 
     Raises:
@@ -85,19 +86,19 @@ def _generated_before(folder: Path) -> Generated:
     if not folder.exists():
         return {}
     if not folder.is_dir():
-        raise ArtifactError(f"{folder} is a file, expected a directory")
+        raise ArtifactError(f"{folder} is a file, expected a directory", hint="give -o a new or an empty directory")
     try:
         known = msgspec.json.decode(folder.joinpath(LIST_NAME).read_bytes(), type=Generated)
     except FileNotFoundError:
         known: Generated = {}
     except msgspec.DecodeError as error:
-        raise ArtifactError(f"{folder / LIST_NAME} is no list of generated files: {error}") from error
+        raise ArtifactError(f"{folder / LIST_NAME} is no list of generated files: {error}", hint=_ELSEWHERE) from error
     if not known and any(folder.iterdir()):
         raise ArtifactError(
             f"{folder} is not empty and was not written by `infc codegen`", hint="give -o a new or an empty directory"
         )
     if strange := [name for name in known if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts]:
-        raise ArtifactError(f"{folder / LIST_NAME} lists {strange[0]!r}, which is outside")
+        raise ArtifactError(f"{folder / LIST_NAME} lists {strange[0]!r}, which is outside", hint=_ELSEWHERE)
     return known
 
 
@@ -110,7 +111,7 @@ def _refuse_foreign(folder: Path, files: Mapping[str, bytes], before: Generated)
         if sha256(found).hexdigest() != before.get(name) and found != files.get(name):
             raise ArtifactError(
                 f"{path} is not what `infc codegen` wrote; it is not overwritten",
-                hint="move it away, or give -o another directory",
+                hint=_ELSEWHERE,
             )
 
 

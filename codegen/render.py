@@ -14,10 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from infc.errors import ArtifactError
 
+from . import DEFAULT_POOL
 from .descriptors import PROTO_NAME, descriptor_set, proto_text
 from .view import ModelView
-
-DEFAULT_POOL = "127.0.0.1:8500"
 
 # The addresses that a client takes from a pointer (remote/client/address.py; a test compares).
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\]):(?P<port>[0-9]{1,5})|unix:[^\s\x00-\x1f]+")

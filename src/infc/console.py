@@ -16,7 +16,6 @@ from infc.errors import InfcError
 EXIT_USAGE = 2
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
-EXIT_BROKEN_PIPE = 1  # click's own
 
 
 def exit_code_of(run: Callable[[], object]) -> int:
