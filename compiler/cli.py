@@ -7,6 +7,9 @@ from typing import Any
 
 import click
 
+# What numpy's and torch's generators both take.
+_SEED = click.IntRange(0, 2**63 - 1)
+
 
 @click.command(name="compile")
 @click.argument("source", metavar="SRC")
@@ -14,7 +17,7 @@ import click
 @click.option("--name", default="", help="The model's name in a pool; the source's own name when not given.")
 @click.option("--target", default="cpu", show_default=True, help="What to compile for; cpu is this host.")
 @click.option("--trials", default=3, show_default=True, help="Random inputs to compare with PyTorch; at least 3.")
-@click.option("--seed", default=0, show_default=True, help="Seed of those inputs.")
+@click.option("--seed", default=0, show_default=True, type=_SEED, help="Seed of those inputs.")
 @click.option("--save-temps", type=click.Path(path_type=Path), help="Keep the IR of every stage in this directory.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON on standard output.")
 def compile_(
@@ -54,10 +57,10 @@ def compile_(
 @click.command(name="verify")
 @click.argument("artifact", metavar="OUT.infc", type=click.Path(path_type=Path))
 @click.argument("source", metavar="[SRC]", required=False)
-@click.option("--trials", default=3, show_default=True, help="Random inputs to compare with PyTorch; at least 1.")
 @click.option(
-    "--seed", default=1, show_default=True, help="Seed of those inputs; compile used 0 unless told otherwise."
+    "--trials", default=3, show_default=True, type=click.IntRange(1), help="Random inputs to compare with PyTorch."
 )
+@click.option("--seed", default=1, show_default=True, type=_SEED, help="Seed of those inputs; compile's default is 0.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output.")
 def verify(artifact: Path, source: str | None, trials: int, seed: int, as_json: bool) -> None:
     """Check every byte of OUT.infc against its digests, and its numbers against SRC in PyTorch.

@@ -18,6 +18,9 @@ from .sampling import draw
 # The largest error, relative to the largest magnitude that PyTorch's output has in that trial. Integers are exact.
 TOLERANCES = {"f64": 1e-9, "f32": 1e-4, "f16": 1e-2, "bf16": 5e-2}
 
+# `infc compile` leaves no file then, `infc verify` looks at one that is there: the next step is the same.
+_HINT = "`infc compile --save-temps DIR` keeps the IR of every stage: please report it with that"
+
 
 def verify(artifact: Artifact, program: Program, *, trials: int, seed: int, target: str) -> VerifyReport:
     """Run the artifact and PyTorch on the example inputs' kind, `trials` times, and compare every output.
@@ -70,7 +73,8 @@ def compare(spec: TensorSpec, expected: torch.Tensor, actual: np.ndarray, trial:
     if reference.shape != actual.shape or reference.dtype != actual.dtype:
         raise VerifyError(
             f"{where}: PyTorch gives {reference.dtype}{list(reference.shape)}, the compiled model "
-            f"{actual.dtype}{list(actual.shape)}"
+            f"{actual.dtype}{list(actual.shape)}",
+            hint=_HINT,
         )
     if not reference.size:
         return 0.0, 0.0
@@ -89,9 +93,6 @@ def compare(spec: TensorSpec, expected: torch.Tensor, actual: np.ndarray, trial:
             hint=_HINT,
         )
     return difference, difference / scale
-
-
-_HINT = "no artifact was written; --save-temps DIR keeps the IR of every stage: please report it with that"
 
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:
