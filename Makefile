@@ -9,7 +9,7 @@ TORCH := torch==2.13.0
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint lit pytest format bench constraints clean
+.PHONY: help setup demo test lint lit pytest format bench zoo constraints clean
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench: $(STAMP) ## run every benchmark and write docs/reference/performance.md
 	  $(BIN)/python bench/$$name.py --json bench/results/$$name.json --plot bench/results/$$name.png || exit 1; \
 	done
 	$(BIN)/python bench/report.py
+
+zoo: $(STAMP) ## compile and verify many architectures and write docs/reference/coverage.md
+	$(BIN)/python zoo/run.py
 
 # torch comes first and alone: what follows finds it there and fetches no other build of it.
 $(STAMP): pyproject.toml constraints.txt
