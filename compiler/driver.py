@@ -90,7 +90,8 @@ def compile_model(
     _check(options)
     clock = _Clock(observer or (lambda _: nullcontext()))
     temps = Temps(options.temps)
-    with ArtifactWriter(out) as writer:  # first: an output that cannot be written is told before minutes of work
+    # The writer first: an output that cannot be written is told before minutes of work
+    with ArtifactWriter(out) as writer, temps.reproducing():
         with clock.stage("load"):
             model = read_source(source)
         with clock.stage("export"):

@@ -1,6 +1,8 @@
 """`--save-temps DIR`: the IR of every stage, and the command that goes on from there."""
 
 import shlex
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +13,51 @@ class Temps:
     """A directory for what a compile leaves behind on request; without one, nothing is written.
 
     Raises:
-        CompileError: the directory cannot be made.
+        CompileError: from every method: the directory cannot be made, or a file in it cannot be written.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
+        self._written = False
         if folder is None:
             return
-        try:
+        with _writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CompileError(f"--save-temps {folder}: {error.strerror}", stage="save-temps") from error
+
+    @contextmanager
+    def reproducing(self) -> Generator[None]:
+        """Tell a CompileError of the block where the IR before the failing stage lies, if one was written."""
+        try:
+            yield
+        except CompileError as error:
+            if self._written:
+                error.reproducer = self._folder
+            raise
 
     def write(self, name: str, module: Any) -> None:
         """The module as it stands, with locations."""
         if self._folder is not None:
-            (self._folder / name).write_text(module.operation.get_asm(enable_debug_info=True))
+            self._put(self._folder / name, module.operation.get_asm(enable_debug_info=True))
 
     def command(self, flags: tuple[str, ...]) -> None:
         """The line that compiles `iree.mlir` as infc is about to, to be pasted in that directory."""
         if self._folder is not None:
             line = shlex.join(("iree-compile", "iree.mlir", *flags, "-o", "module.vmfb"))
-            (self._folder / "compile.sh").write_text(f"{line}\n")
+            self._put(self._folder / "compile.sh", f"{line}\n")
+
+    def _put(self, path: Path, text: str) -> None:
+        with _writing(path):
+            path.write_text(text)
+        self._written = True
+
+
+@contextmanager
+def _writing(path: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CompileError(
+            f"--save-temps: cannot write {path}: {error.strerror}",
+            hint="name a directory that can be written",
+            stage="save-temps",
+        ) from error

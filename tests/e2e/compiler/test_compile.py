@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from infc.compiler import CompileOptions, compile_model
+from infc.errors import CompileError
 from infc.runtime.artifact import Artifact
 from infc.runtime.session import Session
 
@@ -138,6 +140,29 @@ def test_save_temps_keeps_every_stage_and_a_command_that_works(tmp_path: Path) -
     again = subprocess.run(["sh", "compile.sh"], cwd=temps, env={"PATH": path}, capture_output=True, check=False)
     assert again.returncode == 0, again.stderr
     assert (temps / "module.vmfb").stat().st_size > 0
+
+
+def test_a_failed_compile_says_where_the_ir_before_it_lies(tmp_path: Path) -> None:
+    temps = tmp_path / "temps"
+    with pytest.raises(CompileError, match="aten.histc") as failed:
+        compile_model(f"{MODELS}:histogram", tmp_path / "out.infc", CompileOptions(temps=temps))
+    assert failed.value.reproducer == temps
+    assert [path.name for path in temps.iterdir()] == ["torch.mlir"]
+
+
+def test_temps_that_cannot_be_written_are_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "temps" / "torch.mlir").mkdir(parents=True)
+    done = infc("compile", f"{MODELS}:mlp", "-o", tmp_path / "out.infc", "--save-temps", tmp_path / "temps")
+    assert done.returncode == 4, done.stderr
+    assert f"cannot write {tmp_path / 'temps' / 'torch.mlir'}: Is a directory" in done.stderr
+    assert not (tmp_path / "out.infc").exists()
+
+
+@pytest.mark.parametrize("option", [("--trials", "0"), ("--trials", "-1"), ("--seed", str(2**63)), ("--seed", "-1")])
+def test_verify_never_compares_nothing(tagger: Path, option: tuple[str, str]) -> None:
+    done = infc("verify", tagger, f"{MODELS}:tagger", *option)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert option[0] in done.stderr
 
 
 REFUSED = {
