@@ -11,12 +11,12 @@ PAGE = HERE.parent / "docs" / "reference" / "coverage.md"
 FINDINGS = HERE / "findings.md"
 HEAD = """# Coverage
 
-Written by `make zoo` from `zoo/results/coverage.jsonl`. Every entry is a small model with fixed random weights,
-which is compiled and compared with PyTorch on three random inputs, in a process of its own with a limit on time and memory.
+Written by `make zoo` from `zoo/results/coverage.jsonl`. Every entry is a small model with fixed random weights, which
+is compiled and compared with PyTorch on three random inputs, in a process of its own with a limit on time and memory.
 `infc compile zoo/FAMILY.py:ENTRY -o x.infc` compiles one alone. The error is the largest difference divided by the
 largest value of PyTorch's output. The times of a call are medians on one thread, infc and PyTorch eager taking turns;
-these models are small, so that they show the cost of a call more than that of the arithmetic: a ratio below 1 is faster
-than eager.
+these models are small, so that they show the cost of a call more than that of the arithmetic: a ratio below 1 is
+faster than eager.
 """
 
 
