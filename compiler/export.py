@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
-from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
-from infc.errors import SourceError
+from infc.errors import CompileError, SourceError
 
 from ..runtime.artifact import Method
 from .arguments import in_order_of_forward, input_names, positional
+from .decompositions import table
 from .interface import method_of, returns_of
 from .source import Source
 
@@ -35,16 +35,14 @@ def export(source: Source) -> Program:
     Raises:
         SourceError: the module does not export, changes its own buffers or inputs, or takes or returns something that
             is no tensor.
+        CompileError: an operator does not decompose.
     """
     source = in_order_of_forward(source)
     exported = source.exported
     if exported is None:
         exported = _exported(source)
     returns = returns_of(exported)
-    with torch.no_grad(), warnings.catch_warnings():
-        # torch warns of its own use of its own deprecated class.
-        warnings.filterwarnings("ignore", category=FutureWarning, message=".*LeafSpec.*")
-        exported = exported.run_decompositions(get_decomposition_table())
+    exported = _decomposed(exported)
     _refuse_effects(exported)
     _drop_none_outputs(exported)
     return Program(source, exported, method_of(exported, returns, input_names(source), positional(source)))
@@ -61,6 +59,26 @@ def _exported(source: Source) -> torch.export.ExportedProgram:
         raise SourceError(
             f"the model does not export: {type(error).__name__}: {what}{_user_code(error)}",
             hint="torch.export.export(module, inputs) must work; control flow that depends on values has to go",
+        ) from error
+
+
+def _decomposed(exported: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    for node in exported.graph.nodes:
+        # A decomposed operator may leave other strides than the operator did, and a view of those may not exist.
+        if node.target is torch.ops.aten.view.default:
+            node.target = torch.ops.aten.reshape.default
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            # torch warns of its own use of its own deprecated class.
+            warnings.filterwarnings("ignore", category=FutureWarning, message=".*LeafSpec.*")
+            return exported.run_decompositions(table(exported.graph))
+    except Exception as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        what = lines[0] if lines else "no message"
+        raise CompileError(
+            f"an operator does not decompose: {type(error).__name__}: {what}{_user_code(error)}",
+            hint="rewrite that part of the model; PyTorch's own exported.run_decompositions() shows the whole trace",
+            stage="decompose",
         ) from error
 
 

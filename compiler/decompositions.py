@@ -1,0 +1,113 @@
+"""Operators that torch-mlir does not lower, in terms of those that it does.
+
+Each function has its operator's signature and gives the operator's numbers; export replaces the one by the other.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch_mlir.extras.fx_decomp_util import get_decomposition_table
+
+aten = torch.ops.aten
+
+
+def table(graph: torch.fx.Graph) -> dict[Any, Callable[..., Any]]:
+    """What to decompose, and into what: torch-mlir's own choice, and ours for the operators that `graph` calls."""
+    ours: dict[Any, Callable[..., Any]] = {}
+    for node in graph.nodes:
+        name = getattr(getattr(node.target, "_schema", None), "name", "")
+        if name in _BY_NAME:
+            ours[node.target] = _BY_NAME[name]
+    return {**get_decomposition_table(), **ours}
+
+
+def histc(x: torch.Tensor, bins: int = 100, min: float = 0, max: float = 0) -> torch.Tensor:
+    """How many elements of `x` fall into each of `bins` bins of equal width.
+
+    The range is that of the data where `min` and `max` are equal. What lies outside of it, and NaN, is not counted.
+    """
+    values = x.reshape(-1)
+    low, high = torch.full_like(values[:1], min), torch.full_like(values[:1], max)
+    if min == max and values.numel():
+        low, high = values.amin().reshape(1), values.amax().reshape(1)
+    flat = low == high
+    low, high = torch.where(flat, low - 1, low), torch.where(flat, high + 1, high)
+    inside = (values >= low) & (values <= high)
+    place = ((values - low) * bins / (high - low)).clamp(0, bins).to(torch.int64).clamp(max=bins - 1)
+    each = torch.arange(bins, device=x.device).unsqueeze(1)
+    return ((place == each) & inside).sum(1).to(x.dtype)
+
+
+def grouped_mm(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    offs: torch.Tensor | None = None,
+    bias: torch.Tensor | None = None,
+    out_dtype: torch.dtype | None = None,
+) -> torch.Tensor:
+    """The rows of `x` [S, K], in groups that end at `offs` [E], times each group's matrix of `weight` [E, K, N].
+
+    The result is [S, N], zero behind the last group. Which rows belong to which group is known at run time only: few
+    rows gather a matrix each; many are multiplied with every expert's, and the right product is kept.
+    """
+    if offs is None or x.dim() != 2 or weight.dim() != 3 or bias is not None:
+        return NotImplemented
+    rows = torch.arange(x.shape[0], device=x.device)
+    group = (offs.unsqueeze(1) <= rows).sum(0)
+    experts = weight.shape[0]
+    if x.shape[0] <= experts:
+        own = weight.index_select(0, group.clamp(max=experts - 1))
+        product = torch.bmm(x.unsqueeze(1), own).squeeze(1)
+        result = torch.where((group < experts).unsqueeze(1), product, torch.zeros_like(product))
+    else:
+        result = torch.zeros(x.shape[0], weight.shape[2], dtype=x.dtype, device=x.device)
+        for expert in range(experts):
+            result = torch.where((group == expert).unsqueeze(1), x @ weight[expert], result)
+    return result if out_dtype is None else result.to(out_dtype)
+
+
+def embedding_bag(
+    weight: torch.Tensor,
+    indices: torch.Tensor,
+    offsets: torch.Tensor,
+    scale_grad_by_freq: bool = False,
+    mode: int = 0,
+    sparse: bool = False,
+    per_sample_weights: torch.Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Rows of `weight` at `indices` [n], in bags that begin at `offsets` [B], as sum (0), mean (1) or maximum (2).
+
+    Returns the bags [B, D], the bag of each index, the bags' sizes, and, in place of the maximum's indices, which only
+    a backward pass reads, zeros.
+    """
+    begins = offsets[:-1] if include_last_offset else offsets
+    places = torch.arange(indices.shape[0], device=indices.device)
+    bag = (begins.unsqueeze(1) <= places).sum(0) - 1
+    member = torch.arange(begins.shape[0], device=indices.device).unsqueeze(1) == bag
+    if padding_idx is not None and padding_idx >= 0:
+        member = member & (indices != padding_idx)
+    rows = aten.embedding.default(weight, indices)
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.unsqueeze(1)
+    sizes = member.sum(1)
+    if mode == 2:
+        masked = torch.where(member.unsqueeze(2), rows, torch.full_like(rows, float("-inf")))
+        bags = torch.where((sizes > 0).unsqueeze(1), masked.amax(1), torch.zeros_like(masked[:, 0]))
+    else:
+        bags = member.to(rows.dtype) @ rows
+        if mode == 1:
+            bags = bags / sizes.clamp(min=1).unsqueeze(1).to(rows.dtype)
+    return bags, bag, sizes, torch.zeros_like(sizes)
+
+
+_BY_NAME: dict[str, Callable[..., Any]] = {
+    "aten::histc": histc,
+    "aten::_grouped_mm": grouped_mm,
+    "transformers::grouped_mm_fallback": grouped_mm,
+    "aten::embedding_bag": embedding_bag,
+    "aten::_embedding_bag": embedding_bag,
+    "aten::_embedding_bag_forward_only": embedding_bag,
+}

@@ -1,0 +1,44 @@
+"""Each decomposition gives the numbers of the operator that it replaces."""
+
+import pytest
+import torch
+
+from infc.compiler.decompositions import embedding_bag, grouped_mm, histc
+
+DATA = torch.tensor([-1.0, 0.0, 0.1, 0.5, 0.99, 1.0, 2.0, 2.5, 3.0, 3.0001, float("nan")])
+
+
+@pytest.mark.parametrize(("bins", "low", "high"), [(4, 0, 3), (1, 0, 3), (7, -1, 1), (3, 5, 9)])
+def test_histc(bins: int, low: int, high: int) -> None:
+    torch.testing.assert_close(histc(DATA, bins, low, high), torch.histc(DATA, bins, low, high), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("data", [DATA[:-1], torch.randn(200), torch.full((5,), 2.0)])
+def test_histc_over_the_range_of_the_data(data: torch.Tensor) -> None:
+    torch.testing.assert_close(histc(data, 10), torch.histc(data, 10), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("ends", [[2, 2, 7], [0, 3, 5], [7, 7, 7]])
+@pytest.mark.parametrize("rows", [7, 3])
+def test_grouped_mm(ends: list[int], rows: int) -> None:
+    torch.manual_seed(0)
+    x, weight = torch.randn(rows, 4), torch.randn(3, 4, 5)
+    expected, start = torch.zeros(rows, 5), 0
+    for expert, end in enumerate(min(end, rows) for end in ends):
+        expected[start:end] = x[start:end] @ weight[expert]
+        start = end
+    found = grouped_mm(x, weight, torch.tensor([min(end, rows) for end in ends], dtype=torch.int32))
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("mode", [0, 1, 2])
+@pytest.mark.parametrize("padding", [None, 3])
+@pytest.mark.parametrize("last", [False, True])
+def test_embedding_bag(mode: int, padding: int | None, last: bool) -> None:
+    torch.manual_seed(0)
+    weight, indices = torch.randn(9, 4), torch.tensor([1, 3, 3, 8, 0, 3, 5])
+    offsets = torch.tensor([0, 2, 2, 5, 7] if last else [0, 2, 2, 5])
+    weights = torch.rand(7) if mode == 0 else None
+    expected = torch.embedding_bag(weight, indices, offsets, False, mode, False, weights, last, padding)
+    found = embedding_bag(weight, indices, offsets, False, mode, False, weights, last, padding)
+    torch.testing.assert_close(found[0], expected[0])
