@@ -18,6 +18,7 @@ from torch.export.pt2_archive.constants import AOTINDUCTOR_DIR, CUSTOM_OBJ_FILEN
 from infc.errors import SourceError
 
 from ..source import Source
+from .expressions import checked_expressions
 
 
 def read_pt2(path: Path) -> Source:
@@ -38,8 +39,10 @@ def load_pt2(path: Path) -> torch.export.ExportedProgram:
         raise SourceError(f"{path}: no such file", hint="save one: torch.export.save(torch.export.export(...), path)")
     _refuse_programs(path)
     try:
-        with _data_only():
+        with _data_only(), checked_expressions():
             exported = torch.export.load(path)
+    except SourceError as error:
+        raise SourceError(f"{path}: {error.message}", hint=error.hint) from error
     # What a damaged archive makes torch raise is not documented: anything from KeyError to RuntimeError.
     except Exception as error:
         raise SourceError(

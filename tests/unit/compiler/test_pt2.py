@@ -1,7 +1,9 @@
 """A .pt2 archive that carries a program of its own must not get to run it."""
 
 import io
+import json
 import pickle
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -112,3 +114,45 @@ def test_the_environment_is_left_as_it_was(archive: Path, monkeypatch: pytest.Mo
     monkeypatch.delenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", raising=False)
     load_pt2(archive)
     assert "TORCH_FORCE_WEIGHTS_ONLY_LOAD" not in os.environ
+
+
+class Doubling(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(x.shape[0] * 2, -1)
+
+
+@pytest.fixture(scope="module")
+def dynamic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pt2") / "dynamic.pt2"
+    sizes = {"x": {0: torch.export.Dim("b", min=2, max=64)}}
+    torch.export.save(torch.export.export(Doubling(), (torch.zeros(4, 6),), dynamic_shapes=sizes), path)
+    return path
+
+
+def test_a_symbolic_size_is_read(dynamic: Path) -> None:
+    assert "sym_size" in str(load_pt2(dynamic).graph)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "__import__('pathlib').Path({path!r}).touch()",
+        "Mul(Integer(2), __import__('pathlib').Path({path!r}).touch())",
+        "Symbol('s0').func.__class__",
+        "Mul('open({path!r}, 1)', Integer(2))",
+        "open({path!r}, 'w')",
+        "Symbol(",
+    ],
+)
+def test_an_expression_that_would_run_code_is_refused(dynamic: Path, tmp_path: Path, expression: str) -> None:
+    path = tmp_path / "ran"
+    text = json.dumps(expression.format(path=str(path))).encode()
+
+    def edit(name: str, data: bytes) -> bytes:
+        return re.sub(rb'"expr_str": ?"[^"]*"', lambda _: b'"expr_str": ' + text, data, count=1)
+
+    hostile = edited(dynamic, tmp_path / "hostile.pt2", edit)
+    assert hostile.read_bytes() != dynamic.read_bytes()
+    with pytest.raises(SourceError, match="where a symbolic size is expected"):
+        load_pt2(hostile)
+    assert not path.exists()
