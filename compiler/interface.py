@@ -1,16 +1,18 @@
 """The interface of an exported program: names, dtypes, shapes, and which integers an input may hold."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
+import torch.utils._pytree as pytree
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind, TensorArgument
 
 from infc.errors import SourceError
 
 from ..runtime.artifact import Method, TensorSpec
 from .dtypes import TORCH_DTYPES
+from .results import is_mapping, is_nested, labels
 
 METHOD = "main"  # the one entry point that a model has for now
 
@@ -40,21 +42,17 @@ def returns_of(exported: torch.export.ExportedProgram) -> Returns:
     """The shape of `forward`'s result, read before decomposition, while the entries that are None are still there.
 
     Raises:
-        SourceError: results are nested deeper than one level, or one is no tensor.
+        SourceError: a result is no tensor, or two would have the same name.
     """
     tree = exported.call_spec.out_spec
     specs = [spec for spec in exported.graph_signature.output_specs if spec.kind == OutputKind.USER_OUTPUT]
     if tree is None or not any(isinstance(spec.arg, TensorArgument) for spec in specs):
         raise SourceError("the model returns no tensor", hint="forward has to return what the caller is to get")
+    names = labels(tree)
     if tree.is_leaf():
-        return Returns("tensor", ("output_0",))
-    if not all(child.is_leaf() for child in tree.children()):
-        raise SourceError(
-            f"the model returns nested results: {tree}".replace("\n", " "),
-            hint="return one tensor, a tuple of tensors, or a mapping of names to tensors",
-        )
-    kind = "mapping" if issubclass(tree.type, Mapping) else "tuple"
-    names = [str(key) for key in tree.context] if kind == "mapping" else [f"output_{i}" for i in range(tree.num_leaves)]
+        return Returns("tensor", tuple(names))
+    # What nests deeper than one level travels flat, by name.
+    kind = "mapping" if is_mapping(tree) or is_nested(tree) else "tuple"
     kept: list[str] = []
     for name, spec in zip(names, specs, strict=True):
         if isinstance(spec.arg, TensorArgument):
@@ -103,10 +101,9 @@ def method_of(
 
 def flatten_result(result: Any, method: Method) -> dict[str, torch.Tensor]:
     """What `forward` returned, by the method's output names, in their order."""
-    if method.returns == "tensor":
-        return {method.outputs[0].name: result}
-    values = [result[spec.name] for spec in method.outputs] if method.returns == "mapping" else list(result)
-    return {spec.name: value for spec, value in zip(method.outputs, values, strict=True)}
+    leaves, tree = pytree.tree_flatten(result)
+    found = dict(zip(labels(tree), leaves, strict=True))
+    return {spec.name: found[spec.name] for spec in method.outputs}
 
 
 def _tensor_spec(what: str, name: str, node: Any, *, bound: int | None = None) -> TensorSpec:

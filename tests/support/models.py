@@ -64,17 +64,17 @@ def pair() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
     return Pair(), (torch.arange(4.0),)
 
 
-class Nested(nn.Module):
-    """Results nested too deep."""
+class Namesakes(nn.Module):
+    """Two results that have one name once they are flat."""
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor]]:
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor | tuple[torch.Tensor]]:
         """`x` f32[4]."""
-        return x, (x * 2,)
+        return {"a_0": x, "a": (x * 2,)}
 
 
-def nested() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
-    """A Nested."""
-    return Nested(), (torch.ones(4),)
+def namesakes() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+    """A Namesakes."""
+    return Namesakes(), (torch.ones(4),)
 
 
 class Branching(nn.Module):
@@ -92,17 +92,17 @@ def branching() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
     return Branching(), (torch.ones(4),)
 
 
-class Histogram(nn.Module):
+class Orthogonal(nn.Module):
     """An operator that torch-mlir does not lower."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """`x` f32[8]."""
-        return torch.histc(x, bins=4)
+        """`x` f32[4, 4]."""
+        return torch.linalg.qr(x).R
 
 
-def histogram() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
-    """A Histogram."""
-    return Histogram(), (torch.rand(8),)
+def orthogonal() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+    """An Orthogonal."""
+    return Orthogonal(), (torch.rand(4, 4),)
 
 
 class Counting(nn.Module):

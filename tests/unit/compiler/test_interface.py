@@ -9,6 +9,7 @@ from torch import nn
 
 from infc.compiler.doors import read_source
 from infc.compiler.export import export
+from infc.compiler.interface import flatten_result
 from infc.compiler.source import Source
 from infc.errors import SourceError
 from infc.runtime.artifact import Method
@@ -46,6 +47,9 @@ def test_positional_and_keyword_inputs_have_the_names_of_forward() -> None:
         (lambda x, s: [x], "tuple", ["output_0"]),
         (lambda x, s: {"b": x, "a": s}, "mapping", ["b", "a"]),
         (lambda x, s: {"x": x, "none": None, "s": s}, "mapping", ["x", "s"]),
+        (lambda x, s: (x, (s, [x, s])), "mapping", ["output_0", "output_1_0", "output_1_1_0", "output_1_1_1"]),
+        (lambda x, s: (x, {"a": s, "no": None}), "mapping", ["output_0", "output_1_a"]),
+        (lambda x, s: {"h": (x, s), "y": x}, "mapping", ["h_0", "h_1", "y"]),
     ],
 )
 def test_results_keep_their_kind_and_names(result: Callable[..., object], returns: str, names: list[str]) -> None:
@@ -59,6 +63,22 @@ def test_results_keep_their_kind_and_names(result: Callable[..., object], return
 def test_results_that_are_no_tensors_are_refused(result: Callable[..., object]) -> None:
     with pytest.raises(SourceError):
         method(Sum(result), torch.ones(2), scale=torch.ones(()))
+
+
+def test_nested_results_are_found_again_by_name() -> None:
+    x, s = torch.ones(2), torch.zeros(())
+    found = method(Sum(lambda x, s: (x, {"a": s, "no": None}, [x + 1])), x, scale=s)
+    flat = flatten_result((x, {"a": s, "no": None}, [x + 1]), found)
+    assert {name: value.tolist() for name, value in flat.items()} == {
+        "output_0": [1, 1],
+        "output_1_a": 0,
+        "output_2_0": [2, 2],
+    }
+
+
+def test_two_results_of_one_name_are_refused() -> None:
+    with pytest.raises(SourceError, match="both be called 'a_0'"):
+        method(Sum(lambda x, s: {"a_0": x, "a": (s,)}), torch.ones(2), scale=torch.ones(()))
 
 
 class Three(nn.Module):
