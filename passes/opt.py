@@ -38,8 +38,11 @@ def command(
         return
     if output == "-":
         click.echo(result)
-    else:
+        return
+    try:
         Path(output).write_text(result)
+    except OSError as error:
+        raise CompileError(f"{output} cannot be written: {error.strerror}", stage="write") from error
 
 
 def main() -> None:

@@ -6,10 +6,14 @@ from typing import Any, ClassVar
 from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, tensor
 
+from infc.errors import CompileError
+
 from ..dialects.infer import Weight
 from ..dialects.layout import Mmt4d
 from .base import Pass
 from .walk import operations
+
+LARGEST_TILE = 256
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,15 @@ class PackWeights(Pass):
     m0: int = 16
     n0: int = 16
     k0: int = 1
+
+    def __post_init__(self) -> None:
+        for option in ("m0", "n0", "k0"):
+            if not 1 <= getattr(self, option) <= LARGEST_TILE:
+                raise CompileError(
+                    f"pass {self.name}: option {option} is {getattr(self, option)}, expected 1 to {LARGEST_TILE}",
+                    hint=f"for example {self.name}{{m0=16 n0=16 k0=1}}",
+                    stage=self.name,
+                )
 
     def run(self, module: ir.Operation) -> None:
         """Weights that do not fit the pattern are left alone."""
