@@ -5,19 +5,19 @@ import msgspec
 from infc.errors import VerifyError
 
 from ..runtime.artifact import Artifact, Method, VerifyReport
-from .doors import read_source
+from .doors import Request, read_source
 from .export import export
 from .verify import verify
 
 
-def check_against(artifact: Artifact, source: str, *, trials: int, seed: int) -> VerifyReport:
+def check_against(artifact: Artifact, source: str, request: Request, *, trials: int, seed: int) -> VerifyReport:
     """Compare the artifact with `source` in PyTorch on `trials` random inputs.
 
     Raises:
         SourceError: the source cannot be read or exported.
         VerifyError: interfaces or numbers differ.
     """
-    program = export(read_source(source))
+    program = export(read_source(source, request))
     method = artifact.method()
     # Which inputs may be given by position is not compared: a .pt2 knows less of it than the module it was made from.
     if msgspec.structs.replace(program.method, positional=method.positional) != method:

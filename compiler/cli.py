@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from .options import request_of, source_options
+
 # What numpy's and torch's generators both take.
 _SEED = click.IntRange(0, 2**63 - 1)
 
@@ -18,19 +20,31 @@ _SEED = click.IntRange(0, 2**63 - 1)
 @click.option("--target", default="cpu", show_default=True, help="What to compile for; cpu is this host.")
 @click.option("--trials", default=3, show_default=True, help="Random inputs to compare with PyTorch; at least 3.")
 @click.option("--seed", default=0, show_default=True, type=_SEED, help="Seed of those inputs.")
+@source_options
 @click.option("--save-temps", type=click.Path(path_type=Path), help="Keep the IR of every stage in this directory.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON on standard output.")
 def compile_(
-    source: str, out: Path, name: str, target: str, trials: int, seed: int, save_temps: Path | None, as_json: bool
+    source: str,
+    out: Path,
+    name: str,
+    target: str,
+    trials: int,
+    seed: int,
+    save_temps: Path | None,
+    as_json: bool,
+    **described: Any,
 ) -> None:
     """Compile SRC into an artifact and compare it with PyTorch.
 
-    SRC is x.pt2 (a saved ExportedProgram), file.py:factory or pkg.module:factory; a factory returns the module and its
-    example inputs, a tuple or a dict. The factory's code runs here: compile only what you trust.
+    SRC is x.pt2 (a saved ExportedProgram), file.py:factory or pkg.module:factory, a Hugging Face folder, or a
+    checkpoint with --factory. A factory returns the module and its example inputs, a tuple or a dict; its code runs
+    here: compile only what you trust.
     """
     from .driver import CompileOptions, compile_model
 
-    options = CompileOptions(name=name, target=target, trials=trials, seed=seed, temps=save_temps)
+    options = CompileOptions(
+        name=name, target=target, trials=trials, seed=seed, temps=save_temps, request=request_of(described)
+    )
     with _progress() as observer:
         result = compile_model(source, out, options, observer)
     if as_json:
@@ -60,9 +74,10 @@ def compile_(
 @click.option(
     "--trials", default=3, show_default=True, type=click.IntRange(1), help="Random inputs to compare with PyTorch."
 )
+@source_options
 @click.option("--seed", default=1, show_default=True, type=_SEED, help="Seed of those inputs; compile's default is 0.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output.")
-def verify(artifact: Path, source: str | None, trials: int, seed: int, as_json: bool) -> None:
+def verify(artifact: Path, source: str | None, trials: int, seed: int, as_json: bool, **described: Any) -> None:
     """Check every byte of OUT.infc against its digests, and its numbers against SRC in PyTorch.
 
     Without SRC there is nothing to compare the numbers with: the report that the compiler left is shown.
@@ -74,7 +89,7 @@ def verify(artifact: Path, source: str | None, trials: int, seed: int, as_json: 
         if source is not None:
             from .check import check_against
 
-            report = check_against(opened, source, trials=trials, seed=seed)
+            report = check_against(opened, source, request_of(described), trials=trials, seed=seed)
         name = opened.config.name
     if as_json:
         _print_json({"name": name, "blobs": "ok", "compared": source is not None, "verify": _report(report)})

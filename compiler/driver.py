@@ -35,7 +35,7 @@ from ..runtime.artifact import (
 )
 from ..runtime.artifact.dtypes import byte_size
 from . import iree
-from .doors import read_source
+from .doors import Request, read_source
 from .export import Program, export
 from .importer import import_program, lower_to_linalg
 from .temps import Temps
@@ -58,6 +58,7 @@ class CompileOptions:
     trials: int = 3
     seed: int = 0
     temps: Path | None = None
+    request: Request = field(default_factory=Request)  # what is said about the source beside its name
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def compile_model(
     # The writer first: an output that cannot be written is told before minutes of work
     with ArtifactWriter(out) as writer, temps.reproducing():
         with clock.stage("load"):
-            model = read_source(source)
+            model = read_source(source, options.request)
         with clock.stage("export"):
             program = export(model)
         weights = WeightTable()

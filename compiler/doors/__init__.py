@@ -5,28 +5,63 @@ from pathlib import Path
 from infc.errors import SourceError
 
 from ..source import Source
+from .extras import needing
 from .factory import is_factory, read_factory
-from .pt2 import read_pt2
+from .request import Request, Shape, parse_inputs
 
-__all__ = ["read_source"]
+__all__ = ["Request", "Shape", "parse_inputs", "read_source"]
+
+_CHECKPOINTS = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 
 
-def read_source(text: str) -> Source:
-    """Read the model that `text` names. Runs the user's code when it is a factory.
+def read_source(text: str, request: Request | None = None) -> Source:
+    """Read the model that `text` names. Runs the user's code when it is, or asks for, a factory.
 
     Raises:
-        SourceError: `text` is no source, or its door says what is wrong with it.
+        SourceError: `text` is no source, the request has an option that its door does not take, or the door says what
+            is wrong with the model.
     """
+    request = request or Request()
     if is_factory(text):
+        _refuse_options(text, request)
         return read_factory(text)
     path = Path(text)
+    if path.is_dir():
+        _refuse_options(text, request, "task", "inputs")
+        with needing("huggingface", "transformers", "safetensors"):
+            from .huggingface import read_huggingface
+
+            return read_huggingface(path, request)
     if path.suffix == ".pt2":
+        from .pt2 import read_pt2
+
+        _refuse_options(text, request)
         return read_pt2(path)
+    if path.suffix in _CHECKPOINTS:
+        _refuse_options(text, request, "factory")
+        with needing("huggingface", "safetensors"):
+            from .checkpoint import read_checkpoint
+
+            return read_checkpoint(path, request.factory)
     if path.suffix == ".py":
         raise SourceError(
             f"{text} names no factory", hint=f"write {text}:NAME, a function that returns (module, inputs)"
         )
     raise SourceError(
-        f"{text!r} is no model source: expected x.pt2, file.py:factory or pkg.module:factory",
-        hint="a checkpoint alone has no program: give a factory that builds the module and loads it",
+        f"{text!r} is no model source: expected x.pt2, file.py:factory, pkg.module:factory, a folder of Hugging Face's "
+        f"or a checkpoint ({', '.join(_CHECKPOINTS)}) with --factory",
+        hint="is the path right, seen from this directory?",
     )
+
+
+_OPTIONS = {
+    "task": "--task is for Hugging Face folders",
+    "factory": "--factory is for checkpoints, which have no program of their own",
+    "inputs": "--input is for Hugging Face folders: other sources bring their inputs",
+}
+
+
+def _refuse_options(text: str, request: Request, *allowed: str) -> None:
+    for name, why in _OPTIONS.items():
+        if getattr(request, name) and name not in allowed:
+            raise SourceError(f"{text} takes no --{name.removesuffix('s')}", hint=why)

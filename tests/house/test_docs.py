@@ -11,6 +11,7 @@ from infc import cli, console, errors
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
+EXTRAS = ("pool", "compile", "huggingface")
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
@@ -50,7 +51,7 @@ def test_every_dependency_is_described_and_none_other() -> None:
     required: set[tuple[str, str, str]] = set()
     for text in metadata.requires("infc") or []:
         each = Requirement(text)
-        extras = [extra for extra in ("pool", "compile") if each.marker and each.marker.evaluate({"extra": extra})]
+        extras = [extra for extra in EXTRAS if each.marker and each.marker.evaluate({"extra": extra})]
         if each.name != "infc" and (each.marker is None or extras):
             required.add((each.name, str(each.specifier).removeprefix("=="), "".join(extras)))
     assert described == required

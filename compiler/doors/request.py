@@ -1,0 +1,56 @@
+"""What the command line says about a source, beside its name."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+from infc.errors import SourceError
+
+from ..dtypes import TORCH_DTYPES
+
+_DTYPES = {name: dtype for dtype, name in TORCH_DTYPES.items()}
+_INPUT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<dims>(?:\d+x)*)(?P<dtype>[a-z]+\d*)", re.ASCII)
+_LARGEST = 1 << 28  # elements of one example input: far above any model's, far below what fills the memory
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The dims and the dtype that an example input is to have."""
+
+    dims: tuple[int, ...]
+    dtype: torch.dtype
+
+
+@dataclass(frozen=True)
+class Request:
+    """`task` names the head of a Hugging Face model, `factory` builds the module of a checkpoint, `inputs` are the
+    shapes of example inputs by name. Empty where a door has a default of its own."""
+
+    task: str = ""
+    factory: str = ""
+    inputs: Mapping[str, Shape] = field(default_factory=dict[str, Shape])
+
+
+def parse_inputs(texts: Iterable[str]) -> dict[str, Shape]:
+    """The inputs that `texts` describe, each `NAME=DIMSxDTYPE`: `ids=1x64xi64`, `scale=f32`.
+
+    Raises:
+        SourceError: one has another form, an unknown dtype, no or too many elements, or a name that is there already.
+    """
+    found: dict[str, Shape] = {}
+    for text in texts:
+        match = _INPUT.fullmatch(text)
+        if match is None:
+            raise SourceError(f"--input {text!r} is no NAME=SHAPE", hint="dims, then a dtype: --input ids=1x64xi64")
+        name, dtype = match["name"], match["dtype"]
+        if dtype not in _DTYPES:
+            raise SourceError(f"--input {text!r}: there is no dtype {dtype!r}", hint=f"dtypes: {', '.join(_DTYPES)}")
+        dims = tuple(int(dim[:18]) for dim in match["dims"].split("x")[:-1])
+        if not 0 < torch.Size(dims).numel() <= _LARGEST:
+            raise SourceError(f"--input {text!r} has no elements, or more than {_LARGEST}")
+        if name in found:
+            raise SourceError(f"--input names {name!r} twice")
+        found[name] = Shape(dims, _DTYPES[dtype])
+    return found
