@@ -39,6 +39,13 @@ def histc(x: torch.Tensor, bins: int = 100, min: float = 0, max: float = 0) -> t
     return ((place == each) & inside).sum(1).to(x.dtype)
 
 
+def hypot(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """The length of (`x`, `y`), without the squares' overflow."""
+    large, small = torch.maximum(x.abs(), y.abs()), torch.minimum(x.abs(), y.abs())
+    ratio = small / torch.where(large == 0, torch.ones_like(large), large)
+    return torch.where(large.isinf(), large, large * (1 + ratio * ratio).sqrt())
+
+
 def grouped_mm(
     x: torch.Tensor,
     weight: torch.Tensor,
@@ -105,6 +112,7 @@ def embedding_bag(
 
 _BY_NAME: dict[str, Callable[..., Any]] = {
     "aten::histc": histc,
+    "aten::hypot": hypot,
     "aten::_grouped_mm": grouped_mm,
     "transformers::grouped_mm_fallback": grouped_mm,
     "aten::embedding_bag": embedding_bag,

@@ -12,6 +12,7 @@ from infc.errors import CompileError, SourceError
 
 from ..runtime.artifact import Method
 from .arguments import in_order_of_forward, input_names, positional
+from .complex_numbers import without_complex
 from .decompositions import table
 from .interface import method_of, returns_of
 from .source import Source
@@ -69,6 +70,7 @@ def _decomposed(exported: torch.export.ExportedProgram) -> torch.export.Exported
             node.target = torch.ops.aten.reshape.default
     try:
         with torch.no_grad(), warnings.catch_warnings():
+            without_complex(exported)
             # torch warns of its own use of its own deprecated class.
             warnings.filterwarnings("ignore", category=FutureWarning, message=".*LeafSpec.*")
             return exported.run_decompositions(table(exported.graph))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from infc.compiler.decompositions import embedding_bag, grouped_mm, histc
+from infc.compiler.decompositions import embedding_bag, grouped_mm, histc, hypot
 
 DATA = torch.tensor([-1.0, 0.0, 0.1, 0.5, 0.99, 1.0, 2.0, 2.5, 3.0, 3.0001, float("nan")])
 
@@ -16,6 +16,12 @@ def test_histc(bins: int, low: int, high: int) -> None:
 @pytest.mark.parametrize("data", [DATA[:-1], torch.randn(200), torch.full((5,), 2.0)])
 def test_histc_over_the_range_of_the_data(data: torch.Tensor) -> None:
     torch.testing.assert_close(histc(data, 10), torch.histc(data, 10), rtol=0, atol=0)
+
+
+def test_hypot() -> None:
+    x = torch.tensor([0.0, 3.0, -1e30, 1e-30, float("inf"), float("inf"), float("nan")])
+    y = torch.tensor([0.0, -4.0, 1e30, 1e-30, 1.0, float("-inf"), 1.0])
+    torch.testing.assert_close(hypot(x, y), torch.hypot(x, y), equal_nan=True)
 
 
 @pytest.mark.parametrize("ends", [[2, 2, 7], [0, 3, 5], [7, 7, 7]])
