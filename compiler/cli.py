@@ -3,11 +3,14 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .options import request_of, source_options
+
+if TYPE_CHECKING:
+    from ..runtime.artifact import TargetBuild, VerifyReport
 
 # What numpy's and torch's generators both take.
 _SEED = click.IntRange(0, 2**63 - 1)
@@ -17,7 +20,8 @@ _SEED = click.IntRange(0, 2**63 - 1)
 @click.argument("source", metavar="SRC")
 @click.option("-o", "--output", "out", type=click.Path(path_type=Path), required=True, help="The artifact, OUT.infc.")
 @click.option("--name", default="", help="The model's name in a pool; the source's own name when not given.")
-@click.option("--target", default="cpu", show_default=True, help="What to compile for; cpu is this host.")
+@click.option("--target", "targets", multiple=True, default=("cpu",), show_default=True,
+              help="What to compile for; cpu is this host. Repeat it for several.")  # fmt: skip
 @click.option("--trials", default=3, show_default=True, help="Random inputs to compare with PyTorch; at least 3.")
 @click.option("--seed", default=0, show_default=True, type=_SEED, help="Seed of those inputs.")
 @source_options
@@ -27,7 +31,7 @@ def compile_(
     source: str,
     out: Path,
     name: str,
-    target: str,
+    targets: tuple[str, ...],
     trials: int,
     seed: int,
     save_temps: Path | None,
@@ -43,7 +47,7 @@ def compile_(
     from .driver import CompileOptions, compile_model
 
     options = CompileOptions(
-        name=name, target=target, trials=trials, seed=seed, temps=save_temps, request=request_of(described)
+        name=name, targets=targets, trials=trials, seed=seed, temps=save_temps, request=request_of(described)
     )
     with _progress() as observer:
         result = compile_model(source, out, options, observer)
@@ -54,18 +58,17 @@ def compile_(
                 "digest": result.digest,
                 "name": result.config.name,
                 "seconds": {stage: round(seconds, 4) for stage, seconds in result.seconds.items()},
-                "verify": _report(result.config.verify),
+                "targets": [_summary(build, build.verify) for build in result.config.targets],
             }
         )
         return
     slab = result.config.targets[0].stages[0].slab
-    worst = (
-        max((check.max_rel_error for check in result.config.verify.outputs), default=0.0) if result.config.verify else 0
-    )
     click.echo(
         f"{result.path}: {result.config.name}, {len(slab.weights)} weights, {slab.length / 1e6:.1f} MB, "
-        f"largest error {worst:.1e}, {sum(result.seconds.values()):.1f} s"
+        f"{sum(result.seconds.values()):.1f} s"
     )
+    for build in result.config.targets:
+        click.echo(f"{build.target}: {_largest(build.verify) if build.verify else _unverified(build)}")
 
 
 @click.command(name="verify")
@@ -85,31 +88,51 @@ def verify(artifact: Path, source: str | None, trials: int, seed: int, as_json: 
     from ..runtime.artifact import Artifact
 
     with Artifact.open(artifact, check=True) as opened:
-        report = opened.config.verify
+        builds = opened.config.targets
+        compared: dict[str, VerifyReport] = {}
         if source is not None:
             from .check import check_against
 
-            report = check_against(opened, source, request_of(described), trials=trials, seed=seed)
+            compared = check_against(opened, source, request_of(described), trials=trials, seed=seed)
         name = opened.config.name
     if as_json:
-        _print_json({"name": name, "blobs": "ok", "compared": source is not None, "verify": _report(report)})
+        reports = [_summary(build, compared.get(build.target, build.verify)) for build in builds]
+        _print_json({"name": name, "blobs": "ok", "compared": source is not None, "targets": reports})
         return
     click.echo(f"{artifact}: every blob matches its digest")
-    if report is None:
-        click.echo("not compared with PyTorch: no report in the artifact")
-        return
-    for check in report.outputs:
-        click.echo(
-            f"{check.output}: {'compared now' if source else 'compared when compiled'}, {report.trials} trials, "
-            f"largest error {check.max_abs_error:.3g} "
-            f"({check.max_rel_error:.3g} relative, tolerance {check.tolerance:g})"
-        )
+    for build in builds:
+        report = compared.get(build.target, build.verify)
+        if report is None:
+            click.echo(f"{build.target}: {_unverified(build)}")
+            continue
+        when = "compared now" if build.target in compared else "compared when compiled"
+        for check in report.outputs:
+            click.echo(
+                f"{build.target}: {check.output}: {when}, {report.trials} trials, "
+                f"largest error {check.max_abs_error:.3g} "
+                f"({check.max_rel_error:.3g} relative, tolerance {check.tolerance:g})"
+            )
 
 
-def _report(report: Any) -> Any:
+def _largest(report: "VerifyReport") -> str:
+    return f"largest error {max((check.max_rel_error for check in report.outputs), default=0.0):.1e}"
+
+
+def _unverified(build: "TargetBuild") -> str:
+    from ..runtime.targets import obstacle
+
+    reason = obstacle(build)
+    return f"not verified here: {reason}" if reason else "not verified: `infc verify OUT.infc SRC` compares it here"
+
+
+def _summary(build: "TargetBuild", report: "VerifyReport | None") -> dict[str, Any]:
     import msgspec
 
-    return msgspec.to_builtins(report)
+    return {
+        "target": build.target,
+        "verify": msgspec.to_builtins(report),
+        "note": "" if report else _unverified(build),
+    }
 
 
 def _print_json(value: Any) -> None:

@@ -12,15 +12,12 @@ from time import perf_counter
 
 import msgspec
 import torch
-from torch_mlir import ir
 
 from infc.errors import CompileError, SourceError
 
-from ..passes import pipeline
-from ..passes.cost import flops
 from ..runtime.artifact import (
-    MODULE_MEDIA_TYPE,
     SCHEMA_VERSION,
+    Artifact,
     ArtifactWriter,
     Config,
     Cost,
@@ -29,18 +26,18 @@ from ..runtime.artifact import (
     Method,
     Slab,
     Stage,
-    StageBuild,
     TargetBuild,
     Toolchain,
 )
 from ..runtime.artifact.dtypes import byte_size
-from . import iree
+from ..runtime.targets import obstacle
+from . import build, targets
 from .doors import Request, read_source
 from .export import Program, export
 from .importer import import_program, lower_to_linalg
 from .temps import Temps
 from .verify import verify
-from .weights import WeightTable, WeightUse, weight_uses
+from .weights import WeightTable
 
 STAGE = "main"  # one stage for now: the whole model
 
@@ -50,11 +47,12 @@ class CompileOptions:
     """What `infc compile` can be told.
 
     `name` is the model's name in the pool (the source's own when empty); `trials` random inputs are compared with
-    PyTorch's answers, drawn with `seed`; `temps` is a directory for the IR of every stage.
+    PyTorch's answers, drawn with `seed`; `temps` is a directory for the IR of every stage. `targets` are in the
+    order in which a host prefers them.
     """
 
     name: str = ""
-    target: str = "cpu"
+    targets: tuple[str, ...] = ("cpu",)
     trials: int = 3
     seed: int = 0
     temps: Path | None = None
@@ -89,6 +87,7 @@ def compile_model(
     """
     options = options or CompileOptions()
     _check(options)
+    chosen = [targets.lookup(name) for name in options.targets]
     clock = _Clock(observer or (lambda _: nullcontext()))
     temps = Temps(options.temps)
     # The writer first: an output that cannot be written is told before minutes of work
@@ -100,57 +99,39 @@ def compile_model(
         weights = WeightTable()
         with clock.stage("import"):
             module = import_program(program, weights)
-        lowered = _lower(module, clock, temps)
+        temps.write("torch.mlir", module)
+        with clock.stage("lower"):
+            lower_to_linalg(module)
+        temps.write("linalg.mlir", module)
+        with clock.stage("passes"):
+            lowered = build.lower(module, chosen, temps)
         with clock.stage("compile"):
-            doubles = _has_doubles(program, weights)
-            temps.command(iree.flags(options.target, doubles=doubles))
-            code = iree.compile_text(lowered.text, options.target, doubles=doubles)
+            modules = build.compile_all(lowered, chosen, temps, doubles=_has_doubles(program, weights))
         with clock.stage("weights"):
-            digest = writer.add_blob(code.code, MODULE_MEDIA_TYPE)
-            slab = writer.add_slab(weights.data(lowered.uses))
-        build = StageBuild(stage=STAGE, module=digest, module_size=len(code.code), slab=slab)
-        target = TargetBuild(target=options.target, features=code.features, stages=(build,))
+            builds = build.write(writer, STAGE, weights, list(zip(chosen, lowered, modules, strict=True)))
         cost = Cost(
-            flops=lowered.flops,
-            bytes_touched=_bytes_touched(program.method, slab),
-            activation_peak=code.activation_peak,
+            flops=lowered[0].flops,
+            bytes_touched=_bytes_touched(program.method, builds[0].stages[0].slab),
+            activation_peak=modules[0].activation_peak,
         )
-        config = _config(options.name or _default_name(model.name), program, lowered, target, cost)
+        config = _config(options.name or _default_name(model.name), program, lowered[0], builds, cost)
         with clock.stage("verify"), writer.stage(config) as staged:
-            report = verify(staged, program, trials=options.trials, seed=options.seed, target=options.target)
+            builds = tuple(_verified(staged, each, program, options) for each in builds)
         with clock.stage("write"):
-            config = msgspec.structs.replace(config, verify=report)
+            config = msgspec.structs.replace(config, targets=builds)
             manifest = writer.finish(config)
     return CompileResult(Path(out), manifest, config, clock.seconds)
 
 
-@dataclass(frozen=True)
-class _Lowered:
-    """The program as IREE reads it, the weights in the order in which it does, and what one call computes."""
-
-    text: str
-    uses: list[WeightUse]
-    flops: int
-
-
-def _lower(module: ir.Module, clock: "_Clock", temps: Temps) -> _Lowered:
-    temps.write("torch.mlir", module)
-    with clock.stage("lower"):
-        lower_to_linalg(module)
-    temps.write("linalg.mlir", module)
-    with clock.stage("passes"):
-        pipeline.run(module.operation, pipeline.DEFAULT)
-        temps.write("infer.mlir", module)
-        uses = weight_uses(module.operation)
-        work = flops(module.operation)
-        # What follows is IREE's: its dialects are text to us.
-        module.context.allow_unregistered_dialects = True
-        pipeline.run(module.operation, "infer-lower-weights")
-        temps.write("iree.mlir", module)
-    return _Lowered(module.operation.get_asm(), uses, work)
+def _verified(staged: Artifact, built: TargetBuild, program: Program, options: CompileOptions) -> TargetBuild:
+    """The build with its report; without one where this host cannot run it."""
+    if obstacle(built):
+        return built
+    report = verify(staged, program, trials=options.trials, seed=options.seed, target=built.target)
+    return msgspec.structs.replace(built, verify=report)
 
 
-def _config(name: str, program: Program, lowered: _Lowered, target: TargetBuild, cost: Cost) -> Config:
+def _config(name: str, program: Program, lowered: build.Lowered, builds: tuple[TargetBuild, ...], cost: Cost) -> Config:
     method = program.method
     return Config(
         schema_version=SCHEMA_VERSION,
@@ -171,10 +152,9 @@ def _config(name: str, program: Program, lowered: _Lowered, target: TargetBuild,
                 outputs=tuple(spec.name for spec in method.outputs),
             ),
         ),
-        targets=(target,),
+        targets=builds,
         memory_plan=tuple(MemoryStep(stage=STAGE, key=use.key) for use in lowered.uses),
         cost=cost,
-        verify=None,
     )
 
 
@@ -188,15 +168,17 @@ def _bytes_touched(method: Method, slab: Slab) -> int:
     return values + sum(weight.length for weight in slab.weights)
 
 
-def _source_digest(program: Program, lowered: _Lowered) -> str:
+def _source_digest(program: Program, lowered: build.Lowered) -> str:
     """Of what the model is, not of where it lay: its graph, its interface and its weights' contents."""
     parts = [str(program.exported.graph), repr(program.method), *(f"{use.key}={use.digest}" for use in lowered.uses)]
     return f"sha256:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
 
 
 def _check(options: CompileOptions) -> None:
-    if options.target not in iree.TARGETS:
-        raise CompileError(f"there is no target {options.target!r}", hint=f"targets: {', '.join(iree.TARGETS)}")
+    if not options.targets or len(set(options.targets)) < len(options.targets):
+        raise CompileError(
+            f"targets {', '.join(options.targets) or 'none'}: expected one or more, each once", hint="--target cpu"
+        )
     if options.trials < 3:
         raise CompileError(f"{options.trials} trials are too few to call a model verified", hint="--trials 3 or more")
     if options.name and not _NAME.fullmatch(options.name):

@@ -14,16 +14,8 @@ import iree.compiler.ir as iree_ir
 
 from infc.errors import CompileError
 
-TARGETS = ("cpu",)
+from .targets import Target
 
-_FLAGS = {
-    "cpu": (
-        "--iree-hal-target-device=local",
-        "--iree-hal-local-target-device-backends=llvm-cpu",
-        "--iree-llvmcpu-target-cpu=host",
-        "--iree-llvmcpu-debug-symbols=false",
-    ),
-}
 _COMMON = (
     # What IREE would compute from weights at load would be private memory of every process, and time at every attach.
     "--iree-opt-const-eval=false",
@@ -46,7 +38,7 @@ class Module:
     activation_peak: int
 
 
-def compile_text(text: str, target: str, *, doubles: bool = False) -> Module:
+def compile_text(text: str, target: Target, *, doubles: bool = False) -> Module:
     """Compile linalg on tensors for `target`.
 
     `doubles` keeps f64 as it is: for a model that takes, holds or returns it. Elsewhere f64 is what torch-mlir computes
@@ -66,19 +58,20 @@ def compile_text(text: str, target: str, *, doubles: bool = False) -> Module:
         dump = ("--iree-scheduling-dump-statistics-format=json", f"--iree-scheduling-dump-statistics-file={statistics}")
         code = _compile(text, (*flags(target, doubles=doubles), *dump))
         measured = json.loads(statistics.read_text())["stream-aggregate"]
-    return Module(code, target_features(target), measured["execution"]["transient-memory-size"])
+    features = target_features(target) if target.machine else ()
+    return Module(code, features, measured["execution"]["transient-memory-size"])
 
 
-def flags(target: str, *, doubles: bool = False) -> tuple[str, ...]:
+def flags(target: Target, *, doubles: bool = False) -> tuple[str, ...]:
     """The flags of `iree-compile` for `target`."""
     keep = ("--iree-input-demote-f64-to-f32=false",) if doubles else ()
-    return (*_FLAGS[target], *_COMMON, *keep)
+    return (*target.flags, *_COMMON, *keep)
 
 
 @cache
-def target_features(target: str) -> tuple[str, ...]:
+def target_features(target: Target) -> tuple[str, ...]:
     """The CPU features that code for `target` may use, in LLVM's names, sorted."""
-    text = _compile("module { }", (*_FLAGS[target], "--compile-to=preprocessing")).decode()
+    text = _compile("module { }", (*target.flags, "--compile-to=preprocessing")).decode()
     _, found, rest = text.partition('cpu_features = "')
     if not found:
         return ()

@@ -39,11 +39,11 @@ class Temps:
         if self._folder is not None:
             self._put(self._folder / name, module.operation.get_asm(enable_debug_info=True))
 
-    def command(self, flags: tuple[str, ...]) -> None:
-        """The line that compiles `iree.mlir` as infc is about to, to be pasted in that directory."""
+    def command(self, flags: tuple[str, ...], source: str, label: str) -> None:
+        """The line that compiles the file `source` as infc is about to; `label` tells several targets' files apart."""
         if self._folder is not None:
-            line = shlex.join(("iree-compile", "iree.mlir", *flags, "-o", "module.vmfb"))
-            self._put(self._folder / "compile.sh", f"{line}\n")
+            line = shlex.join(("iree-compile", source, *flags, "-o", f"module{label}.vmfb"))
+            self._put(self._folder / f"compile{label}.sh", f"{line}\n")
 
     def _put(self, path: Path, text: str) -> None:
         with _writing(path):

@@ -11,8 +11,8 @@ from infc.errors import CompileError
 from .base import Pass
 from .registry import is_ours, lookup
 
-# The compiler's middle, for one CPU target.
-DEFAULT = ",".join(
+# The compiler's middle, up to where the target matters.
+SHARED = ",".join(
     [
         "infer-raise-weights",
         # Equal weights become one before packing, so that a tied pair is packed once.
@@ -22,13 +22,19 @@ DEFAULT = ",".join(
         # Before anything moves the index computation away from the load that it guards.
         "infer-guard-gathers",
         "infer-guard-scatters",
-        # CSE first: two transposes of one weight are one by now, and a weight with one user is what packing looks for.
-        "infer-pack-weights",
-        "canonicalize",
-        "cse",
-        "infer-verify-contract{level=1}",
     ]
 )
+
+
+def layout(packing: str) -> str:
+    """The rest of it for one layout of the weights, which the pass `packing` makes; empty: as PyTorch has them."""
+    # After CSE: two transposes of one weight are one by now, and a weight with one user is what packing looks for.
+    passes = [packing, "canonicalize", "cse", "infer-verify-contract{level=1}"]
+    return ",".join(each for each in passes if each)
+
+
+# All of it, for a CPU with registers for tiles of 16 rows.
+DEFAULT = f"{SHARED},{layout('infer-pack-weights')}"
 
 
 def parse(text: str, context: ir.Context) -> PassManager:

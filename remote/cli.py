@@ -93,7 +93,6 @@ def _open(paths: Sequence[Path]) -> list[Any]:
     for path in paths:
         # Executors load this file's native code without hashing it again.
         with Artifact.open(path, check=True) as artifact:
-            artifact.build()
             models.append(Model.of(artifact))
     name, count = Counter(model.name for model in models).most_common(1)[0]
     if count > 1:

@@ -54,8 +54,8 @@ def inspect(artifact: Path, weights: bool, as_json: bool) -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the random inputs.")
 @click.option("--output", type=_PATH, help="Write the outputs to this .npz.")
 @click.option("--method", default=None, help="Entry point; the first by default.")
-@click.option("--target", default="cpu", show_default=True, help="Which build to run.")
-@click.option("--device", default="local-task", show_default=True, help="IREE device to run it on.")
+@click.option("--target", default=None, help="Which build to run; the first that this host can by default.")
+@click.option("--device", default=None, help="IREE device to run it on; the target's own by default.")
 @_JSON
 def run(
     artifact: Path,
@@ -64,8 +64,8 @@ def run(
     seed: int,
     output: Path | None,
     method: str | None,
-    target: str,
-    device: str,
+    target: str | None,
+    device: str | None,
     as_json: bool,
 ) -> None:
     """Run ARTIFACT here, once, and summarize its outputs.

@@ -1,5 +1,6 @@
 """What this machine and this installation can run."""
 
+import platform
 import re
 from functools import cache
 from importlib.metadata import version
@@ -40,22 +41,17 @@ def cpu_features() -> frozenset[str]:
     return frozenset.intersection(*sets) if sets else frozenset()
 
 
-def check_features(features: tuple[str, ...], where: str) -> None:
-    """Refuses code that this CPU would die of with SIGILL.
+def cpu_obstacle(machine: str, features: tuple[str, ...]) -> str:
+    """Why machine code would end with SIGILL here, or not load at all; empty when this CPU runs it.
 
     Args:
-        features: LLVM's names, as the compiler recorded them.
-        where: the artifact.
-
-    Raises:
-        ArtifactError: names what this CPU lacks.
+        machine: the processor that it is for, as `uname -m` has it; empty when it is no code for the CPU.
+        features: LLVM's names of what it may use, as the compiler recorded them.
     """
+    if machine and machine != platform.machine():
+        return f"compiled for {machine}, this machine is {platform.machine()}"
     missing = [name for name in features if _plain(_KERNEL_NAMES.get(name, name)) not in cpu_features()]
-    if missing:
-        raise ArtifactError(
-            f"{where}: compiled for a CPU with {', '.join(missing)}, which this one has not",
-            hint="compile it again on this machine, or run it on one like that it was compiled for",
-        )
+    return f"compiled for a CPU with {', '.join(missing)}, which this one has not" if missing else ""
 
 
 @cache

@@ -106,15 +106,25 @@ def _weights(target: str, stage: StageBuild) -> Table:
 
 
 def _verify(config: Config) -> Table:
-    report = config.verify
-    if report is None:
-        return _table("compared with PyTorch", ("", ""), [("trials", "none: it was never compared")])
-    rows = [
-        (each.output, f"{each.max_abs_error:.3g}", f"{each.max_rel_error:.3g}", f"{each.tolerance:.3g}")
-        for each in report.outputs
-    ]
-    columns = ("output", "largest error >", "relative >", "tolerance >")
-    return _table(f"compared with PyTorch: {report.trials} trials, seed {report.seed}", columns, rows)
+    rows: list[tuple[str, ...]] = []
+    for build in config.targets:
+        report = build.verify
+        if report is None:
+            rows.append((build.target, "never compared", "", "", "", ""))
+            continue
+        rows += [
+            (
+                build.target,
+                each.output,
+                f"{each.max_abs_error:.3g}",
+                f"{each.max_rel_error:.3g}",
+                f"{each.tolerance:.3g}",
+                f"{report.trials}, seed {report.seed}",
+            )
+            for each in report.outputs
+        ]
+    columns = ("target", "output", "largest error >", "relative >", "tolerance >", "trials")
+    return _table("compared with PyTorch", columns, rows)
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -15,16 +15,17 @@ from infc.errors import ArtifactError, ExecutorFailed, InfcError
 
 from .artifact import Artifact, DType, Method, StageBuild
 from .artifact.dtypes import byte_size, numpy_dtype
-from .host import check_features, check_iree
+from .host import check_iree
 from .inputs import check_inputs
 from .memory import Mapping
+from .targets import CPU_DEVICE, STATUS_ERRORS, choose
+from .transfer import download
 
 rt: Any = iree.runtime  # its stubs are incomplete
 
 SCOPE = "model"  # of all parameters, in every module that infc compiles
 
-# What IREE's status codes become in Python.
-_STATUS_ERRORS = (ValueError, RuntimeError, LookupError, MemoryError, OSError, TypeError)
+_CPU_DEVICES = (CPU_DEVICE, "local-sync")  # their memory is the process's
 
 _MEMORY = int(rt.MemoryType.DEVICE_LOCAL)
 _USAGE = int(rt.BufferUsage.DEFAULT)
@@ -52,7 +53,7 @@ def _device(uri: str) -> Any:
     """A device is threads and arenas: made once a process, shared by its sessions."""
     try:
         return rt.get_device(uri)
-    except _STATUS_ERRORS as error:
+    except STATUS_ERRORS as error:
         known = ", ".join(sorted(rt.query_available_drivers()))
         raise InfcError(f"no device {uri!r} on this machine", hint=f"IREE has drivers for {known}") from error
 
@@ -80,16 +81,18 @@ class Session:
     """A model attached to a device of this process. A context manager. Calls from several threads run one after
     the other.
 
-    Attaching copies no weight: the module computes on the pages of the artifact's file, which all processes share.
+    On the CPU, attaching copies no weight: the module computes on the pages of the artifact's file, which all processes
+    share. Any other device gets a copy in its own memory.
     The arrays that `run` returns stay valid after `close`.
     """
 
-    def __init__(self, artifact: Artifact, stage: StageBuild, device: Any) -> None:
+    def __init__(self, artifact: Artifact, stage: StageBuild, device: Any, *, mapped: bool) -> None:
         where = str(artifact.path)
         slab = stage.slab
         self._weights = _map(artifact, slab.chunks)
         self._code = _map(artifact, (stage.module,))
         self._device = device
+        self._mapped = mapped
         self._allocate = device.allocator.allocate_buffer_copy
         index = rt.ParameterIndex()
         if slab.length:
@@ -102,7 +105,7 @@ class Session:
             self._context: Any = rt.VmContext(
                 _instance(), [parameters, rt.create_hal_module(_instance(), device), module]
             )
-        except _STATUS_ERRORS as error:
+        except STATUS_ERRORS as error:
             raise ArtifactError(
                 f"{where}: IREE cannot load the module of stage {stage.stage!r}: {_first_line(error)}",
                 hint="compile the model again with this infc",
@@ -112,31 +115,40 @@ class Session:
         self._calls = Lock()
 
     @staticmethod
-    def attach(artifact: Artifact, *, target: str = "cpu", device: str = "local-task") -> "Session":
+    def attach(artifact: Artifact, *, target: str | None = None, device: str | None = None) -> "Session":
         """Maps the weights and loads the module. The artifact may be closed afterwards.
 
         Loading runs native code of the artifact: open one from elsewhere with `check=True`, and run it in a sandbox.
 
         Args:
             artifact: what to attach.
-            target: which of its builds.
-            device: the IREE device: `local-task` (threads) or `local-sync` (the calling thread).
+            target: which of its builds; the first that this host can run by default.
+            device: the IREE device, the target's own by default. Code for the CPU runs on `local-task` (threads) or
+                `local-sync` (the calling thread); one of several GPUs is named like `vulkan://1`.
 
         Raises:
-            ArtifactError: no build for the target, a CPU or an IREE version it was not compiled for, or a module that
-                does not load.
-            InfcError: there is no such device.
+            ArtifactError: no build for the target, or none that this host can run; an IREE version it was not compiled
+                with, or a module that does not load.
+            InfcError: there is no such device, or it is not one of the target's.
         """
-        build = artifact.build(target)
         where = str(artifact.path)
         check_iree(artifact.config.toolchain.iree, where)
-        check_features(build.features, where)
+        build = choose(artifact, target)
         if len(build.stages) != 1:
             raise ArtifactError(
                 f"{where}: has {len(build.stages)} stages; a session runs models of one stage",
                 hint="compile it again without partitioning",
             )
-        return Session(artifact, build.stages[0], _device(device))
+        uri = device or build.device
+        opened = _device(uri)
+        mapped = build.device == CPU_DEVICE
+        known = _CPU_DEVICES if mapped else (build.device,)
+        if uri.partition("://")[0] not in known:
+            raise InfcError(
+                f"{where}: target {build.target!r} does not run on device {uri!r}",
+                hint=f"its devices are {' and '.join(known)}",
+            )
+        return Session(artifact, build.stages[0], opened, mapped=mapped)
 
     def run(self, inputs: Mappable[str, np.ndarray], method: str | None = None) -> dict[str, np.ndarray]:
         """One call.
@@ -146,8 +158,8 @@ class Session:
             method: the entry point; the first by default.
 
         Returns:
-            The outputs by name, in the order of the interface. They lie in memory of the device that lives as long as
-            they do.
+            The outputs by name, in the order of the interface. On the CPU they lie in memory of the device, which
+            lives as long as they do.
 
         Raises:
             InvalidInput: an input that the model does not take.
@@ -163,7 +175,7 @@ class Session:
                 arguments.push_ref(self._allocate(_MEMORY, _USAGE, self._device, array, element))
             with self._calls:
                 self._context.invoke(entry.function, arguments, results)
-        except _STATUS_ERRORS as error:
+        except STATUS_ERRORS as error:
             raise ExecutorFailed(f"{entry.method.name} failed: {_first_line(error)}") from error
         if len(results) != len(entry.outputs):
             raise ExecutorFailed(
@@ -199,6 +211,8 @@ class Session:
                 f"output {output.name!r} has shape {view.shape} and {view.byte_length} bytes, its interface says "
                 f"{output.dtype.name}{output.shape}"
             )
+        if not self._mapped:
+            return download(self._device, view).view(output.dtype).reshape(output.shape)
         array: np.ndarray = view.map().asarray(output.shape, output.raw)
         return array if output.raw is output.dtype else array.view(output.dtype)
 

@@ -10,6 +10,7 @@ import numpy as np
 from infc.errors import DeadlineExceeded, InfcError, ModelNotFound, Overloaded, PoolUnavailable
 
 from ...runtime.artifact import Artifact, Method, interface_digest
+from ...runtime.targets import choose
 from .messages import Attach, Infer, Tensor
 from .options import Limits
 from .supervisor import Work
@@ -18,7 +19,6 @@ from .worker import Call, Worker
 _log = logging.getLogger(__name__)
 
 VERSION = "1"
-TARGET = "cpu"
 
 
 @dataclass(frozen=True)
@@ -29,19 +29,25 @@ class Model:
     digest: str
     interface: str
     path: str
+    target: str
     method: Method
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
 
     @staticmethod
     def of(artifact: Artifact) -> "Model":
-        """What the pool needs to know about an artifact."""
+        """What the pool needs to know about an artifact, and which of its targets this host runs.
+
+        Raises:
+            ArtifactError: it has none that this host can run.
+        """
         method = artifact.method()
         return Model(
             name=artifact.config.name,
             digest=artifact.digest,
             interface=interface_digest(artifact.config.interface),
             path=str(artifact.path.resolve()),
+            target=choose(artifact).target,
             method=method,
             inputs=tuple(Tensor(spec.name, spec.dtype, spec.shape) for spec in method.inputs),
             outputs=tuple(Tensor(spec.name, spec.dtype, spec.shape) for spec in method.outputs),
@@ -60,7 +66,7 @@ class Pool:
     def __init__(self, models: Sequence[Model], executors: int, limits: Limits) -> None:
         self._models = {model.name: model for model in models}
         self._limits = limits
-        attach = [Attach(model.name, model.path, model.digest, TARGET) for model in models]
+        attach = [Attach(model.name, model.path, model.digest, model.target) for model in models]
         self._workers = [Worker(attach, limits.deadline) for _ in range(executors)]
         self._idle = list(self._workers)
         self._free = asyncio.Semaphore(executors)  # counts `_idle`; first come, first served

@@ -101,7 +101,7 @@ class Artifact:
         return methods[name]
 
     def build(self, target: str = "cpu") -> TargetBuild:
-        """What was compiled for a target.
+        """What was compiled for a target, whether this host runs it or not.
 
         Raises:
             ArtifactError: it was not compiled for that target.

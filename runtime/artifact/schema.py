@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CHUNK_SIZE = 2 * 1024 * 1024  # bytes; the unit of sharing on disk, in DRAM and on the wire
 PAGE_SIZE = 4096  # bytes; what a mapped blob or a large weight is aligned to
 
@@ -20,6 +20,7 @@ MODULE_MEDIA_TYPE = "application/vnd.infc.module.v1.vmfb"
 CHUNK_MEDIA_TYPE = "application/vnd.cncf.model.weight.v1.raw"
 
 DType = Literal["f64", "f32", "f16", "bf16", "i64", "i32", "i16", "i8", "u8", "bool"]
+Device = Literal["local-task", "vulkan", "cuda", "hip", "metal"]
 
 
 class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -99,12 +100,41 @@ class StageBuild(Struct, frozen=True, kw_only=True):
     slab: Slab
 
 
+class OutputCheck(Struct, frozen=True, kw_only=True):
+    """The comparison of one output with PyTorch's over all trials.
+
+    `max_abs_error` is the largest absolute difference; `max_rel_error` the largest of each trial's difference divided
+    by that trial's largest reference magnitude; `tolerance` bounds `max_rel_error`.
+    """
+
+    output: str
+    max_abs_error: float
+    max_rel_error: float
+    tolerance: float
+
+
+class VerifyReport(Struct, frozen=True, kw_only=True):
+    """How one target was compared with PyTorch before the artifact was called done."""
+
+    trials: int
+    seed: int
+    outputs: tuple[OutputCheck, ...]
+
+
 class TargetBuild(Struct, frozen=True, kw_only=True):
-    """Everything that one target needs. `features` are CPU features that must be there before a module is loaded."""
+    """Everything that one target needs.
+
+    `device` is the IREE device that runs it. `machine` is the processor that its machine code is for, as `uname -m` has
+    it, and empty where the device alone matters; `features` are CPU features that must be there before a module is
+    loaded. `verify` is None where the host that compiled it could not run it.
+    """
 
     target: str
+    device: Device
+    machine: str
     features: tuple[str, ...]
     stages: tuple[StageBuild, ...]
+    verify: VerifyReport | None
 
 
 class Stage(Struct, frozen=True, kw_only=True):
@@ -131,27 +161,6 @@ class Cost(Struct, frozen=True, kw_only=True):
     activation_peak: int
 
 
-class OutputCheck(Struct, frozen=True, kw_only=True):
-    """The comparison of one output with PyTorch's over all trials.
-
-    `max_abs_error` is the largest absolute difference; `max_rel_error` the largest of each trial's difference divided
-    by that trial's largest reference magnitude; `tolerance` bounds `max_rel_error`.
-    """
-
-    output: str
-    max_abs_error: float
-    max_rel_error: float
-    tolerance: float
-
-
-class VerifyReport(Struct, frozen=True, kw_only=True):
-    """How the artifact was compared with PyTorch before it was called done."""
-
-    trials: int
-    seed: int
-    outputs: tuple[OutputCheck, ...]
-
-
 class Toolchain(Struct, frozen=True, kw_only=True):
     """Versions of what made the artifact."""
 
@@ -162,7 +171,10 @@ class Toolchain(Struct, frozen=True, kw_only=True):
 
 
 class Config(Struct, frozen=True, kw_only=True):
-    """The config blob of an artifact."""
+    """The config blob of an artifact.
+
+    `targets` are in the order of preference; `memory_plan` and `cost` are those of the first.
+    """
 
     schema_version: int
     name: str
@@ -173,4 +185,3 @@ class Config(Struct, frozen=True, kw_only=True):
     targets: tuple[TargetBuild, ...]
     memory_plan: tuple[MemoryStep, ...]
     cost: Cost
-    verify: VerifyReport | None

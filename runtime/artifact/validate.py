@@ -37,6 +37,9 @@ class Validator:
         names = {stage.name for stage in config.stages}
         for build in config.targets:
             where = f"targets[{build.target!r}]"
+            # Without it, nothing would keep another processor's code from being loaded.
+            if build.device == "local-task" and not build.machine:
+                raise self._error(f"{where}.machine is empty; code for the CPU is for one processor")
             self._unique(f"{where}.stages", (stage.stage for stage in build.stages))
             if {stage.stage for stage in build.stages} != names:
                 raise self._error(f"{where} builds other stages than {sorted(names)}")

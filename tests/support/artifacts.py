@@ -4,6 +4,7 @@ Two models. `linear` is `y = relu(x @ w + b)` with x f32[2, 8]. `embed` looks up
 of 4 and zeroes the rows where the bool `mask` is false; it also returns the inverted mask.
 """
 
+import platform
 from collections.abc import Iterable
 from functools import cache
 from hashlib import sha256
@@ -148,10 +149,18 @@ def write_artifact(
                         outputs=tuple(spec.name for spec in method.outputs),
                     ),
                 ),
-                targets=(TargetBuild(target="cpu", features=features, stages=(stage,)),),
+                targets=(
+                    TargetBuild(
+                        target="cpu",
+                        device="local-task",
+                        machine=platform.machine(),
+                        features=features,
+                        stages=(stage,),
+                        verify=None,
+                    ),
+                ),
                 memory_plan=tuple(MemoryStep(stage="main", key=placed.key) for placed in slab.weights),
                 cost=Cost(flops=0, bytes_touched=slab.length, activation_peak=0),
-                verify=None,
             )
         )
     return path

@@ -47,7 +47,6 @@ def config(
         targets=(),
         memory_plan=(),
         cost=Cost(flops=0, bytes_touched=0, activation_peak=0),
-        verify=None,
     )
 
 

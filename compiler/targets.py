@@ -1,0 +1,85 @@
+"""What a model can be compiled for: a target's name, what `iree-compile` is told, and the layout of its weights."""
+
+import platform
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from infc.errors import CompileError
+
+from ..runtime.artifact import Device
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target.
+
+    `device` is the IREE device that runs it, `machine` the processor (as `uname -m` has it) that its machine code is
+    for, empty where only the device matters. `packing` is the pipeline that gives the weights their layout: targets of
+    one packing share the IR and the slab, targets of one layout the slab.
+    """
+
+    name: str
+    device: Device
+    flags: tuple[str, ...]
+    machine: str = ""
+    packing: str = ""
+
+
+# Tiles of 16×1 for every CPU, so that all of them read one slab. A tile of the product is held in registers: 16×16
+# floats are 16 of AVX-512's 32; AVX2 and NEON have room for fewer rows.
+_PACK_16 = "infer-pack-weights"
+_PACK_4 = "infer-pack-weights{m0=4}"
+
+_CPU = (
+    "--iree-hal-target-device=local",
+    "--iree-hal-local-target-device-backends=llvm-cpu",
+    "--iree-llvmcpu-debug-symbols=false",
+)
+# IREE's own default for Vulkan has no 8-bit storage, and what it makes of a bool input is wrong without any error.
+# Desktop and server devices have had all of these since Vulkan 1.2.
+_VULKAN_FEATURES = ",".join(
+    [
+        "spirv:v1.3",
+        "cap:Shader",
+        *(f"cap:{kind}" for kind in ("Int8", "Int16", "Int64", "Float16")),
+        *(f"cap:StorageBuffer{bits}BitAccess" for bits in (8, 16)),
+        *(f"ext:SPV_KHR_{name}" for name in ("8bit_storage", "16bit_storage", "storage_buffer_storage_class")),
+    ]
+)
+
+
+def _cpu(name: str, machine: str, cpu: str, packing: str) -> Target:
+    triple = f"--iree-llvmcpu-target-triple={machine}-unknown-linux-gnu"
+    return Target(name, "local-task", (*_CPU, triple, f"--iree-llvmcpu-target-cpu={cpu}"), machine, packing)
+
+
+def _gpu(name: str, device: Device, *flags: str) -> Target:
+    return Target(name, device, (f"--iree-hal-target-device={device}", *flags))
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("cpu", "local-task", (*_CPU, "--iree-llvmcpu-target-cpu=host"), platform.machine(), _PACK_16),
+        _cpu("cpu:x86-64-v3", "x86_64", "x86-64-v3", _PACK_4),
+        _cpu("cpu:x86-64-v4", "x86_64", "x86-64-v4", _PACK_16),
+        _cpu("cpu:aarch64", "aarch64", "generic", _PACK_4),
+        _gpu("vulkan", "vulkan", f"--iree-vulkan-target-features={_VULKAN_FEATURES}"),
+        *(_gpu(f"cuda:{arch}", "cuda", f"--iree-cuda-target={arch}") for arch in ("sm_80", "sm_86", "sm_89")),
+        _gpu("hip:gfx942", "hip", "--iree-rocm-target=gfx942"),
+        _gpu("metal", "metal"),
+    )
+}
+
+
+def lookup(name: str) -> Target:
+    """The target called `name`.
+
+    Raises:
+        CompileError: there is none; names those that there are.
+    """
+    if name in TARGETS:
+        return TARGETS[name]
+    near = get_close_matches(name, TARGETS, n=1)
+    guess = f"did you mean {near[0]}? " if near else ""
+    raise CompileError(f"there is no target {name!r}", hint=f"{guess}targets: {', '.join(TARGETS)}")
