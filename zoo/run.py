@@ -37,12 +37,16 @@ def main() -> None:
     with ThreadPoolExecutor(options.jobs) as pool:
         for row in pool.map(run, chosen):
             rows[row["name"]] = row
+            write(options.output, [rows[name] for name in names() if name in rows])  # what is measured stays measured
             print(f"{row['name']:32} {row.get('why') or row['max_rel_error']}", file=sys.stderr, flush=True)
-    kept = [rows[name] for name in names() if name in rows]
-    options.output.parent.mkdir(exist_ok=True)
-    options.output.write_text("".join(json.dumps(row) + "\n" for row in kept))
-    if options.output == RESULTS:
-        PAGE.write_text(page(kept))
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> None:
+    """The rows, and the page when they are the ones that it is made of."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    if path == RESULTS:
+        PAGE.write_text(page(rows))
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:

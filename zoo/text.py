@@ -83,7 +83,7 @@ def esm() -> Entry:
 
 
 def nystromformer() -> Entry:
-    config = t.NystromformerConfig(**SMALL, num_landmarks=4, segment_means_seq_len=16, conv_kernel_size=3)
+    config = t.NystromformerConfig(**SMALL, num_landmarks=16, segment_means_seq_len=16, conv_kernel_size=3)
     return build(t.NystromformerModel, config, tokens())
 
 

@@ -66,7 +66,7 @@ def mobilevit() -> Entry:
 
 def efficientnet() -> Entry:
     config = t.EfficientNetConfig(
-        image_size=32, width_coefficient=0.25, depth_coefficient=0.25, hidden_dim=64, depthwise_padding=[]
+        image_size=32, width_coefficient=0.25, depth_coefficient=0.25, hidden_dim=320, depthwise_padding=[]
     )
     return build(t.EfficientNetModel, config, image())
 
@@ -99,7 +99,7 @@ def poolformer() -> Entry:
 
 
 def cvt() -> Entry:
-    return build(t.CvtModel, t.CvtConfig(embed_dim=[16, 32, 48], num_heads=[1, 2, 3], depth=[1, 1, 1]), image())
+    return build(t.CvtModel, t.CvtConfig(embed_dim=[16, 32, 48], num_heads=[1, 2, 3], depth=[1, 2, 3]), image())
 
 
 def pvt() -> Entry:
