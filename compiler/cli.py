@@ -45,11 +45,12 @@ def compile_(
     here: compile only what you trust.
     """
     from .driver import CompileOptions, compile_model
+    from .guest import user_code
 
     options = CompileOptions(
         name=name, targets=targets, trials=trials, seed=seed, temps=save_temps, request=request_of(described)
     )
-    with _progress() as observer:
+    with user_code(), _progress() as observer:
         result = compile_model(source, out, options, observer)
     if as_json:
         _print_json(
@@ -92,8 +93,10 @@ def verify(artifact: Path, source: str | None, trials: int, seed: int, as_json: 
         compared: dict[str, VerifyReport] = {}
         if source is not None:
             from .check import check_against
+            from .guest import user_code
 
-            compared = check_against(opened, source, request_of(described), trials=trials, seed=seed)
+            with user_code():
+                compared = check_against(opened, source, request_of(described), trials=trials, seed=seed)
         name = opened.config.name
     if as_json:
         reports = [_summary(build, compared.get(build.target, build.verify)) for build in builds]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.utils._pytree as pytree
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 
 from infc.errors import CompileError, SourceError
@@ -13,7 +14,7 @@ from infc.errors import CompileError, SourceError
 from ..runtime.artifact import Method
 from .arguments import in_order_of_forward, input_names, positional
 from .complex_numbers import without_complex
-from .decompositions import table
+from .decompositions import INEXACT, table
 from .interface import method_of, returns_of
 from .source import Source
 
@@ -51,16 +52,36 @@ def export(source: Source) -> Program:
 
 def _exported(source: Source) -> torch.export.ExportedProgram:
     module: Any = source.module
+    args, kwargs = _distinct((source.args, dict(source.kwargs)))
     try:
         with torch.no_grad():
-            return torch.export.export(module, source.args, dict(source.kwargs))
-    except Exception as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        what = lines[0] if lines else "no message"
-        raise SourceError(
-            f"the model does not export: {type(error).__name__}: {what}{_user_code(error)}",
-            hint="torch.export.export(module, inputs) must work; control flow that depends on values has to go",
-        ) from error
+            return torch.export.export(module, args, kwargs)
+    except (Exception, SystemExit) as error:  # forward is the user's, and may call sys.exit
+        raise _no_export(error) from error
+
+
+def _no_export(error: BaseException) -> SourceError:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    what = lines[0] if lines else "no message"
+    return SourceError(
+        f"the model does not export: {type(error).__name__}: {what}{_user_code(error)}",
+        hint="torch.export.export(module, inputs) must work; control flow that depends on values has to go",
+    )
+
+
+def _distinct(inputs: Any) -> Any:
+    """The inputs, with a copy for a tensor that comes again: export would take two arguments for one for good."""
+    seen: set[int] = set()
+
+    def once(leaf: Any) -> Any:
+        if not isinstance(leaf, torch.Tensor):
+            return leaf
+        if id(leaf) in seen:
+            return leaf.detach().clone()
+        seen.add(id(leaf))
+        return leaf
+
+    return pytree.tree_map(once, inputs)
 
 
 def _decomposed(exported: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
@@ -104,6 +125,11 @@ def _refuse_effects(exported: torch.export.ExportedProgram) -> None:
         if spec.kind in (InputKind.CUSTOM_OBJ, InputKind.TOKEN):
             raise SourceError(f"the model holds {spec.arg.name!r}, which is no tensor")
     for node in exported.graph.nodes:
+        if node.target in INEXACT:
+            raise SourceError(
+                f"operator {node.target} would give other numbers than PyTorch's: {INEXACT[node.target]}{_line(node)}",
+                hint="rewrite that part of the model with other operators",
+            )
         if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
             raise SourceError(
                 f"the model draws random numbers: {node.target}{_line(node)}",

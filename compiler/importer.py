@@ -73,7 +73,7 @@ class _Weights(FxImporterHooks):
 
     def __init__(self, weights: WeightTable) -> None:
         self._weights = weights
-        self._names: dict[int, str] = {}
+        self._keys: dict[str | int, str] = {}
 
     def resolve_input(self, gni: Any, value: Any, info: Any) -> ir.Value | None:
         return self._resolve(gni, value, info.input_spec.target)
@@ -82,21 +82,25 @@ class _Weights(FxImporterHooks):
         if not isinstance(literal, torch.Tensor):
             return None
         target = info.input_spec.target if info is not None else None
-        return self._resolve(
-            gni, literal, target or self._names.setdefault(id(literal), f"constant_{len(self._names)}")
-        )
+        return self._resolve(gni, literal, target or id(literal))
 
-    def _resolve(self, gni: Any, tensor: torch.Tensor, name: str) -> ir.Value | None:
+    def _resolve(self, gni: Any, tensor: torch.Tensor, name: str | int) -> ir.Value | None:
         # One element is worth more as a constant that folds; none at all has no bytes to share.
         if tensor.numel() <= 1:
             return None
         if tensor.dtype not in TORCH_DTYPES:
             raise CompileError(
-                f"weight {name!r} has dtype {tensor.dtype}, which infc does not carry",
+                f"weight {_label(name)} has dtype {tensor.dtype}, which infc does not carry",
                 hint=f"it carries {', '.join(TORCH_DTYPES.values())}",
                 stage="import",
             )
-        key = name if re.fullmatch(r"[\w.]+", name) else f"weight_{len(self._weights.tensors)}"
+        if tensor.layout is not torch.strided:
+            raise CompileError(
+                f"weight {_label(name)} is a {tensor.layout} tensor, which infc does not carry",
+                hint="make it dense with .to_dense()",
+                stage="import",
+            )
+        key = self._key(name)
         self._weights.add(key, tensor)
         dtype = TORCH_DTYPES[tensor.dtype]
         shape = ",".join(map(str, tensor.shape))
@@ -108,3 +112,21 @@ class _Weights(FxImporterHooks):
         return ir.Operation.create(
             "torch.vtensor.literal", results=[kind], attributes={"value": value}, loc=ir.Location.unknown(gni._c)
         ).result
+
+    def _key(self, name: str | int) -> str:
+        """The weight's key: its name, where that is one in MLIR, else one that no other weight has."""
+        if name in self._keys:
+            return self._keys[name]
+        usable = isinstance(name, str) and re.fullmatch(r"[\w.]+", name) is not None
+        stem = "weight" if isinstance(name, str) else "constant"
+        count = len(self._keys)
+        key = str(name) if usable else f"{stem}_{count}"
+        while key in self._weights.tensors:
+            count += 1
+            key = f"{stem}_{count}"
+        self._keys[name] = key
+        return key
+
+
+def _label(name: str | int) -> str:
+    return repr(name) if isinstance(name, str) else "held by the program as a constant"

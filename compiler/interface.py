@@ -81,6 +81,10 @@ def method_of(
         if not isinstance(spec.arg, TensorArgument):
             raise SourceError(f"input {spec.arg.name!r} is no tensor", hint="make it a tensor, or fix it in the module")
         node = nodes[spec.arg.name]
+        if node.meta["val"].layout is not torch.strided:
+            raise SourceError(
+                f"input {spec.arg.name!r} is a {node.meta['val'].layout} tensor", hint="make it dense with .to_dense()"
+            )
         own = names[len(inputs)] if len(inputs) < len(names) else None
         label = own or node.name
         inputs.append(_tensor_spec(f"input {label!r}", label, node, bound=_index_bound(node)))

@@ -1,6 +1,8 @@
 """The names of the tensors in what `forward` returns, however it nests them."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch.utils._pytree as pytree
 
@@ -31,7 +33,8 @@ def labels(tree: pytree.TreeSpec) -> list[str]:
 
 def is_mapping(tree: pytree.TreeSpec) -> bool:
     """Whether the result's outermost structure has keys."""
-    return not tree.is_leaf() and issubclass(tree.type, Mapping)
+    # A namedtuple's type is the function `namedtuple`.
+    return not tree.is_leaf() and isinstance(tree.type, type) and issubclass(tree.type, Mapping)
 
 
 def is_nested(tree: pytree.TreeSpec) -> bool:
@@ -43,6 +46,11 @@ def _below(tree: pytree.TreeSpec, name: str) -> Iterator[str]:
     if tree.is_leaf():
         yield name
         return
-    keys = tree.context if is_mapping(tree) else range(tree.num_children)
+    keys = _keys(tree) if is_mapping(tree) else range(tree.num_children)
     for key, child in zip(keys, tree.children(), strict=True):
         yield from _below(child, f"{name}_{key}" if name else str(key))
+
+
+def _keys(tree: pytree.TreeSpec) -> list[Any]:
+    # A defaultdict's context is its factory and its keys.
+    return tree.context[1] if tree.type is defaultdict else tree.context

@@ -10,13 +10,15 @@ def draw(spec: TensorSpec, example: torch.Tensor, generator: torch.Generator) ->
 
     Floats are normal with the example's mean and deviation; integers are uniform, within the bounds where there are
     any, else over the example's own range; booleans are a fair coin. A mask of ones is drawn as zeros and ones.
+    What is not finite in the example does not count.
     """
     shape = spec.shape
     if spec.dtype == "bool":
         return torch.randint(0, 2, shape, generator=generator).bool()
     if example.dtype.is_floating_point:
-        spread = example.double().std(correction=0).item() if example.numel() else 0.0
-        mean = example.double().mean().item() if example.numel() else 0.0
+        finite = example[example.isfinite()].double()  # of NaN or infinities alone nothing could be compared
+        spread = finite.std(correction=0).item() if finite.numel() else 0.0
+        mean = finite.mean().item() if finite.numel() else 0.0
         noise = torch.randn(shape, generator=generator, dtype=torch.float64)
         return (noise * (spread or 1.0) + mean).to(example.dtype)
     low, high = _range(spec, example)

@@ -82,11 +82,12 @@ def compare(spec: TensorSpec, expected: torch.Tensor, actual: np.ndarray, trial:
     finite = np.isfinite(b)
     if not np.array_equal(a[~finite], b[~finite], equal_nan=True) or not np.isfinite(a[finite]).all():
         raise VerifyError(f"{where}: NaN or infinite in other places than PyTorch's", hint=_HINT)
-    difference = float(np.abs(a - b)[finite].max(initial=0.0))
+    difference = float(np.abs(a[finite] - b[finite]).max(initial=0.0))
     scale = float(np.abs(b)[finite].max(initial=0.0)) or 1.0
     tolerance = TOLERANCES.get(spec.dtype, 0.0)
     if difference / scale > tolerance:
-        at = np.unravel_index(int(np.abs(np.where(finite, a - b, 0.0)).argmax()), b.shape)
+        gap = np.abs(np.subtract(a, b, out=np.zeros_like(a), where=finite))
+        at = np.unravel_index(int(gap.argmax()), b.shape)
         raise VerifyError(
             f"{where}: differs from PyTorch by {difference:.3g} ({difference / scale:.3g} of the largest value), "
             f"tolerance {tolerance:g}; worst at {[int(i) for i in at]}: {a[at]:.6g} instead of {b[at]:.6g}",
@@ -112,7 +113,7 @@ def _call(program: Program, inputs: Mapping[str, torch.Tensor]) -> Any:
     try:
         with torch.no_grad():
             return program.source.module(*args, **kwargs)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         text = str(error).splitlines()
         raise SourceError(
             f"PyTorch itself fails on inputs like the example: {type(error).__name__}: {text[0] if text else ''}",

@@ -22,6 +22,7 @@ SHARED = ",".join(
         # Before anything moves the index computation away from the load that it guards.
         "infer-guard-gathers",
         "infer-guard-scatters",
+        "infer-exact-math",
     ]
 )
 

@@ -12,6 +12,7 @@ _PASSES = {
     "infer-dedupe-weights": "dedupe_weights:DedupeWeights",
     "infer-guard-gathers": "guard_gathers:GuardGathers",
     "infer-guard-scatters": "guard_scatters:GuardScatters",
+    "infer-exact-math": "exact_math:ExactMath",
     "infer-pack-weights": "pack_weights:PackWeights",
     "infer-lower-weights": "lower_weights:LowerWeights",
     "infer-verify-contract": "verify_contract:VerifyContract",

@@ -37,7 +37,7 @@ def read_factory(text: str) -> Source:
         raise SourceError(f"{place} has no function {factory!r}", hint=f"it has: {', '.join(names) or 'none'}")
     try:
         made = make()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SourceError(
             f"{text} failed: {one_line(error)}{where(error)}", hint="call it in Python to debug it"
         ) from error
@@ -85,5 +85,5 @@ def _import_module(name: str) -> ModuleType:
 def _executed(what: str, run: Callable[[], ModuleType]) -> ModuleType:
     try:
         return run()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SourceError(f"{what} cannot be imported: {one_line(error)}{where(error)}") from error

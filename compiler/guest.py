@@ -1,0 +1,58 @@
+"""The process while the user's code runs in it: a factory, a module's forward, and what torch says about them."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+
+@contextmanager
+def user_code() -> Generator[None]:
+    """Keep standard output for infc's own data, torch's tracebacks to itself, and end on SIGTERM like on Ctrl-C.
+
+    What is printed meanwhile, by Python, C or a child, goes to standard error. A command line may do this; a library
+    may not.
+    """
+    with _stdout_to_stderr(), _tidy_end():
+        logger = logging.getLogger("torch")
+        level = logger.level
+        # A model that does not export is an error of infc's, which says the same in one line.
+        logger.setLevel(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+
+
+@contextmanager
+def _stdout_to_stderr() -> Generator[None]:
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+@contextmanager
+def _tidy_end() -> Generator[None]:
+    """SIGTERM unwinds the stack, so that what is half written is removed and iree-compile ends too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, frame: Any) -> NoReturn:
+    raise KeyboardInterrupt

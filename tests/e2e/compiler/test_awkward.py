@@ -1,0 +1,76 @@
+"""Sources that print, leave, take or return odd things, and operators whose lowering has holes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from infc.compiler import compile_model
+from infc.runtime.artifact import Artifact
+from infc.runtime.session import Session
+
+from support import awkward
+
+SOURCES = Path(awkward.__file__)
+FINE = ["prints", "pair", "default_dict", "numbered", "twice_the_same", "named_like_constants"]
+REFUSED = {
+    "leaves": (3, "SystemExit"),
+    "leaves_in_forward": (3, "SystemExit"),
+    "does_not_fit": (3, "does not export"),
+    "sparse_input": (3, "sparse_coo"),
+    "sparse_weight": (4, "sparse_coo"),
+    "determinant": (3, "without pivoting"),
+}
+
+
+def compiled(name: str, out: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "infc", "compile", f"{SOURCES}:{name}", "-o", str(out), "--json"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_it_compiles_and_standard_output_is_one_document(name: str, tmp_path: Path) -> None:
+    done = compiled(name, tmp_path / "out.infc")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["name"] == name
+
+
+@pytest.mark.parametrize(("name", "code", "what"), [(name, *rest) for name, rest in REFUSED.items()])
+def test_it_is_refused_in_one_line(name: str, code: int, what: str, tmp_path: Path) -> None:
+    done = compiled(name, tmp_path / "out.infc")
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert what in done.stderr.splitlines()[0]
+    assert not done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_example_that_is_not_finite_is_compared_on_numbers(tmp_path: Path) -> None:
+    result = compile_model(f"{SOURCES}:nothing_finite", tmp_path / "out.infc")
+    assert result.config.verify
+    assert result.config.verify.outputs[0].max_abs_error > 0.0
+
+
+SPECIAL = [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, np.inf, -np.inf, np.nan, 7.5, -7.0]
+
+
+@pytest.mark.parametrize("name", ["powers", "angles"])
+def test_the_special_cases_of_floats_are_those_of_pytorch(name: str, tmp_path: Path) -> None:
+    compile_model(f"{SOURCES}:{name}", tmp_path / "out.infc")
+    x, y = (part.ravel().astype(np.float32) for part in np.meshgrid(SPECIAL, SPECIAL))
+    function = torch.pow if name == "powers" else torch.atan2
+    expected = function(torch.from_numpy(x), torch.from_numpy(y)).numpy()
+    with Artifact.open(tmp_path / "out.infc") as artifact, Session.attach(artifact) as session:
+        actual = session.run({"x": x, "y": y})["output_0"]
+    np.testing.assert_allclose(actual, expected, rtol=1e-5)
+
+
+def test_a_row_of_zeros_has_a_root_mean_square(tmp_path: Path) -> None:
+    compile_model(f"{SOURCES}:rms_norm", tmp_path / "out.infc")
+    with Artifact.open(tmp_path / "out.infc") as artifact, Session.attach(artifact) as session:
+        outputs = session.run({artifact.method().inputs[0].name: np.zeros((2, 8), np.float32)})
+    assert not outputs["output_0"].any()

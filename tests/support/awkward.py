@@ -1,0 +1,126 @@
+"""Sources that are awkward in one way each: for `infc compile` to take, or to refuse in one line."""
+
+import collections
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+Made = tuple[torch.nn.Module, tuple[torch.Tensor, ...]]
+_Pair = collections.namedtuple("_Pair", "first second")
+
+
+class _Of(torch.nn.Module):
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.function(x)
+
+
+class _Both(torch.nn.Module):
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> Any:
+        return self.function(x, y)
+
+
+def _x() -> torch.Tensor:
+    return torch.linspace(-1, 1, 6).reshape(2, 3)
+
+
+def prints() -> Made:
+    def loud(x: torch.Tensor) -> torch.Tensor:
+        print("from forward")
+        return x * 2
+
+    print("from the factory")
+    os.system("echo from a child")
+    return _Of(loud), (_x(),)
+
+
+def leaves() -> Made:
+    sys.exit(0)
+
+
+def leaves_in_forward() -> Made:
+    return _Of(lambda _: sys.exit(0)), (_x(),)
+
+
+def does_not_fit() -> Made:
+    return torch.nn.Linear(3, 3), (torch.zeros(2, 7),)
+
+
+def numbered() -> Made:
+    return _Of(lambda x: {1: x * 2}), (_x(),)
+
+
+def pair() -> Made:
+    return _Of(lambda x: _Pair(x * 2, x)), (_x(),)
+
+
+def default_dict() -> Made:
+    def result(x: torch.Tensor) -> Any:
+        return collections.defaultdict(list, {"b": x * 2, "a": x})
+
+    return _Of(result), (_x(),)
+
+
+def sparse_input() -> Made:
+    return torch.nn.Linear(3, 3), (torch.eye(3).to_sparse(),)
+
+
+def sparse_weight() -> Made:
+    class Sparse(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.eye(3).to_sparse())
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.sparse.mm(self.w, x)
+
+    return Sparse(), (torch.zeros(3, 2),)
+
+
+def determinant() -> Made:
+    return _Of(torch.linalg.det), (torch.eye(4),)
+
+
+def twice_the_same() -> Made:
+    x = _x()
+    return _Both(lambda x, y: x - 2 * y), (x, x)
+
+
+def nothing_finite() -> Made:
+    return torch.nn.Linear(3, 3), (torch.full((2, 3), float("nan")),)
+
+
+def named_like_constants() -> Made:
+    class Named(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.constant_0 = torch.nn.Parameter(torch.tensor([1.0, 2.0, 4.0]))
+            self.weight_1 = torch.nn.Parameter(torch.tensor([0.5, 0.25, 8.0]))
+            self.rest = torch.nn.ParameterDict({"a b": torch.nn.Parameter(torch.tensor([3.0, 5.0, 7.0]))})
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * self.constant_0 + torch.tensor([9.0, 8.0, 7.0]) * self.weight_1 - self.rest["a b"]
+
+    return Named(), (_x(),)
+
+
+def powers() -> Made:
+    return _Both(torch.pow), (torch.rand(196), torch.rand(196))
+
+
+def angles() -> Made:
+    return _Both(torch.atan2), (torch.rand(196), torch.rand(196))
+
+
+def rms_norm() -> Made:
+    return torch.nn.RMSNorm(8), (torch.rand(2, 8),)
