@@ -9,7 +9,7 @@ TORCH := torch==2.13.0
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint lit pytest format bench zoo constraints clean
+.PHONY: help setup drivers demo test lint lit pytest format bench zoo constraints clean
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,10 @@ lint: $(STAMP) ## ruff, pyright and the layers between the packages
 lit: $(STAMP) ## the passes and dialects, as text in and text out
 	$(BIN)/lit tests/lit
 
-pytest: $(STAMP) $(TRITON)/.installed ## the tests in Python
+drivers: ## a Vulkan device in software, for the tests; says why where it cannot be installed
+	@./.ci/drivers
+
+pytest: $(STAMP) $(TRITON)/.installed drivers ## the tests in Python
 	INFC_TEST_TRITON=$(TRITON)/bin/python $(BIN)/pytest
 
 format: $(STAMP) ## let ruff rewrite the sources

@@ -15,7 +15,7 @@ CPU_DEVICE = "local-task"
 
 def obstacle(build: TargetBuild) -> str:
     """Why this host cannot run the build; empty when it can. Loads nothing of it."""
-    return cpu_obstacle(build.machine, build.features) or _missing_device(build.device)
+    return cpu_obstacle(build.machine, build.features) or missing_device(build.device)
 
 
 def choose(artifact: Artifact, target: str | None = None) -> TargetBuild:
@@ -40,7 +40,8 @@ def choose(artifact: Artifact, target: str | None = None) -> TargetBuild:
     )
 
 
-def _missing_device(device: str) -> str:
+def missing_device(device: str) -> str:
+    """Why no IREE device of this kind is here; empty when there is one."""
     if device == CPU_DEVICE:
         return ""
     import iree.runtime
