@@ -128,7 +128,42 @@ def rms_norm(
     return decomposition_table[aten._fused_rms_norm.default](x, normalized_shape, weight, eps)[0]
 
 
+def convolution(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    stride: list[int] | None = None,
+    padding: list[int] | str | None = None,
+    dilation: list[int] | None = None,
+    groups: int = 1,
+) -> torch.Tensor:
+    """A convolution that is given no more of `x` than it reads.
+
+    Where the window or the result has a single place in a dim, and the stride leaves the input's last places unread,
+    the pinned IREE folds that dim away and then finds the sizes contradictory (`FoldUnitExtentDimsPass`).
+    """
+    dims = weight.dim() - 2
+    stride, padding, dilation = stride or [1], [0] if padding is None else padding, dilation or [1]
+    if isinstance(padding, str) or x.dim() != weight.dim():
+        return NotImplemented
+    stride, padding, dilation = (list(each) * (dims // len(each)) for each in (stride, padding, dilation))
+    around: list[int] = []
+    for dim in range(dims):
+        window = (weight.shape[dim + 2] - 1) * dilation[dim] + 1
+        spare = x.shape[dim + 2] + 2 * padding[dim] - window
+        unread = spare % stride[dim] if window == 1 or spare < stride[dim] else 0
+        around = [padding[dim], max(padding[dim] - unread, 0), *around] if unread else [0, 0, *around]
+        x = x.narrow(dim + 2, 0, x.shape[dim + 2] - max(unread - padding[dim], 0))
+        padding[dim] = 0 if unread else padding[dim]
+    if any(around):
+        x = aten.constant_pad_nd.default(x, around)
+    return aten.convolution.default(x, weight, bias, stride, padding, dilation, False, [0] * dims, groups)
+
+
 _BY_NAME: dict[str, Callable[..., Any]] = {
+    "aten::conv1d": convolution,
+    "aten::conv2d": convolution,
+    "aten::conv3d": convolution,
     "aten::histc": histc,
     "aten::hypot": hypot,
     "aten::rms_norm": rms_norm,

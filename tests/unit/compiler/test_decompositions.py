@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from infc.compiler.decompositions import embedding_bag, grouped_mm, histc, hypot
+from infc.compiler.decompositions import convolution, embedding_bag, grouped_mm, histc, hypot
 
 DATA = torch.tensor([-1.0, 0.0, 0.1, 0.5, 0.99, 1.0, 2.0, 2.5, 3.0, 3.0001, float("nan")])
 
@@ -48,3 +48,14 @@ def test_embedding_bag(mode: int, padding: int | None, last: bool) -> None:
     expected = torch.embedding_bag(weight, indices, offsets, False, mode, False, weights, last, padding)
     found = embedding_bag(weight, indices, offsets, False, mode, False, weights, last, padding)
     torch.testing.assert_close(found[0], expected[0])
+
+
+@pytest.mark.parametrize("size", [3, 4, 5])
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize("window", [1, 3])
+def test_convolution(size: int, padding: int, window: int) -> None:
+    torch.manual_seed(0)
+    x, weight, bias = torch.randn(2, 4, size, 6), torch.randn(6, 2, window, 1), torch.randn(6)
+    options = ([2, 3], [padding, 0], [1, 1], 2)
+    expected = torch.conv2d(x, weight, bias, *options)
+    torch.testing.assert_close(convolution(x, weight, bias, *options), expected)
