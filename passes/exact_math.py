@@ -17,7 +17,8 @@ class ExactMath(Pass):
     """Leave the backend only those arguments of `math.powf` and `math.atan2` that it computes like IEEE 754.
 
     IREE expands `powf` into `exp(y * log(x))`, which is NaN for every negative base, for 0 to the 0 and for 1 to the
-    infinity, and `atan2` into a quotient, which is NaN at the origin. Here the magnitude is computed from absolute
+    infinity, `atan2` into a quotient, which is NaN at the origin, and a negative power of 0 is minus infinity. Here the
+    reciprocal of the positive power is taken, and elsewhere the magnitude is computed from absolute
     values, and the sign and the special cases, which are exact, are selected around it. What is constant folds.
 
     Before:
@@ -48,6 +49,27 @@ class ExactMath(Pass):
                     exact = build(_Scalar(first.type), first, second)
                 op.operation.results[0].replace_all_uses_with(exact)
                 op.operation.erase()
+        for op in operations(module, "math.fpowi"):
+            _whole_power(op)
+
+
+def _whole_power(op: Any) -> None:
+    base, exponent = op.operands
+    value = _constant(exponent)
+    if value is None or value >= 0 or not isinstance(base.type, ir.FloatType):
+        return
+    with op.location, ir.InsertionPoint(op):
+        positive = base if value == -1 else mlir_math.fpowi(base, arith.constant(exponent.type, -value))
+        exact = arith.divf(arith.constant(base.type, 1.0), positive)
+    op.operation.results[0].replace_all_uses_with(exact)
+    op.operation.erase()
+
+
+def _constant(value: ir.Value) -> int | None:
+    owner = value.owner
+    if isinstance(owner, ir.Block) or owner.operation.name != "arith.constant":
+        return None
+    return ir.IntegerAttr(owner.operation.attributes["value"]).value
 
 
 def _pow(s: "_Scalar", x: ir.Value, y: ir.Value) -> ir.Value:

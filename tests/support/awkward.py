@@ -122,5 +122,9 @@ def angles() -> Made:
     return _Both(torch.atan2), (torch.rand(196), torch.rand(196))
 
 
+def reciprocals() -> Made:
+    return _Of(lambda x: (x**-1, x**-2, x**-3)), (torch.rand(9) + 0.1,)
+
+
 def rms_norm() -> Made:
     return torch.nn.RMSNorm(8), (torch.rand(2, 8),)

@@ -32,3 +32,13 @@ func.func @tensors(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> {
   %r = math.powf %x, %y : tensor<4xf32>
   return %r : tensor<4xf32>
 }
+
+// CHECK-LABEL: func.func @reciprocal
+func.func @reciprocal(%x: f32) -> f32 {
+  // CHECK: %[[CUBE:.*]] = math.fpowi %arg0, %{{.*}} : f32, i64
+  // CHECK: %[[R:.*]] = arith.divf %{{.*}}, %[[CUBE]] : f32
+  // CHECK: return %[[R]]
+  %n = arith.constant -3 : i64
+  %r = math.fpowi %x, %n : f32, i64
+  return %r : f32
+}
