@@ -9,7 +9,9 @@ from torch_mlir import ir
 
 _FILE_LINE = re.compile(r'"([^"]+\.py)":(\d+)')
 # The text of an op that could not be legalized: torch.operator with PyTorch's name, or an op of the torch dialect.
-_OPERATOR = re.compile(r'failed to legalize operation \'torch\.(?:operator\'.*name = "torch\.([\w.]+)"|(\w[\w.]*)\')')
+_OPERATOR = re.compile(
+    r"failed to legalize operation 'torch\.(?:operator'.*name = \"(?:torch\.|(?=onnx\.))([\w.]+)\"|(\w[\w.]*)')"
+)
 
 
 class Diagnostics:

@@ -16,18 +16,18 @@ from .arguments import in_order_of_forward, input_names, positional
 from .complex_numbers import without_complex
 from .decompositions import INEXACT, table
 from .interface import method_of, returns_of
-from .source import Source
+from .source import OnnxGraph, Source
 
 
 @dataclass(frozen=True)
 class Program:
     """A model in the form that the importer reads.
 
-    `exported` is decomposed and returns tensors only; `method` is its interface.
+    `exported` is decomposed and returns tensors only, or it is a graph of ONNX; `method` is its interface.
     """
 
     source: Source
-    exported: torch.export.ExportedProgram
+    exported: torch.export.ExportedProgram | OnnxGraph
     method: Method
 
 
@@ -39,6 +39,8 @@ def export(source: Source) -> Program:
             is no tensor.
         CompileError: an operator does not decompose.
     """
+    if source.onnx is not None:
+        return Program(source, source.onnx, source.onnx.method)
     source = in_order_of_forward(source)
     exported = source.exported
     if exported is None:

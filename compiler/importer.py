@@ -16,6 +16,7 @@ from ..passes.raise_weights import WEIGHTS_ATTRIBUTE
 from .diagnostics import Diagnostics
 from .dtypes import TORCH_DTYPES, TORCH_ELEMENT_TYPES
 from .export import Program
+from .source import OnnxGraph
 from .weights import WeightTable
 
 _LOWERINGS = {
@@ -33,18 +34,28 @@ def import_program(program: Program, weights: WeightTable) -> ir.Module:
     context = ir.Context()
     torch_dialect.register_dialect(context)
     dialects.load(context)
+    if isinstance(program.exported, OnnxGraph):
+        from .onnx_importer import import_onnx  # its library is an extra
+
+        module = import_onnx(program.exported.model, program.method.name, context, weights)
+    else:
+        module = _from_torch(program.exported, program.method.name, context, weights)
+    with context, ir.Location.unknown():
+        table = {key: ir.StringAttr.get(digest) for key, digest in weights.digests.items()}
+        module.operation.attributes[WEIGHTS_ATTRIBUTE] = ir.DictAttr.get(table)
+    return module
+
+
+def _from_torch(exported: Any, name: str, context: ir.Context, weights: WeightTable) -> ir.Module:
     importer = FxImporter(context=context, hooks=_Weights(weights))
     try:
-        importer.import_program(program.exported, func_name=program.method.name)
+        importer.import_program(exported, func_name=name)
     except (NotImplementedError, TypeError, KeyError, AssertionError, ValueError, ir.MLIRError) as error:
         raise CompileError(
             f"torch-mlir does not import the model: {type(error).__name__}: {error}",
             hint="the operator has no import rule yet; rewrite that part of the model",
             stage="import",
         ) from error
-    with context, ir.Location.unknown():
-        table = {key: ir.StringAttr.get(digest) for key, digest in weights.digests.items()}
-        importer.module.operation.attributes[WEIGHTS_ATTRIBUTE] = ir.DictAttr.get(table)
     return importer.module
 
 

@@ -6,13 +6,32 @@ from typing import Any
 
 import torch
 
+from ..runtime.artifact import Method
+
+
+@dataclass(frozen=True)
+class OnnxGraph:
+    """A checked graph of ONNX with static shapes, and its interface.
+
+    `model` is an `onnx.ModelProto`.
+    """
+
+    model: Any
+    method: Method
+
+    @property
+    def graph(self) -> str:
+        """What is computed, as text: operators and names, without the weights' contents."""
+        nodes = b"".join(node.SerializeToString(deterministic=True) for node in self.model.graph.node)
+        return nodes.hex()
+
 
 @dataclass(frozen=True)
 class Source:
     """A model that was read and can be run by PyTorch.
 
     `module` is called with `args` and `kwargs`, its example inputs. `exported` is there when the source was exported
-    already.
+    already; `onnx` when it is a graph of ONNX, and `module` then runs it in ONNX Runtime.
     """
 
     name: str
@@ -20,3 +39,4 @@ class Source:
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     exported: torch.export.ExportedProgram | None = None
+    onnx: OnnxGraph | None = None

@@ -1,9 +1,10 @@
 """One small model behind several front doors of `infc compile`.
 
-python examples/doors.py out     writes out/vit (a Hugging Face folder), out/vit.safetensors and out/vit.pt
+python examples/doors.py out     writes a Hugging Face folder, out/vit, and out/vit.safetensors, vit.pt and vit.onnx
 infc compile out/vit -o vit.infc --task image-classification
 infc compile out/vit.safetensors --factory examples/doors.py:classifier -o vit.infc
 infc compile out/vit.pt --factory examples/doors.py:classifier -o vit.infc
+infc compile out/vit.onnx -o vit.infc
 infc compile examples/doors.py:classifier -o vit.infc     random weights: the factory alone
 """
 
@@ -28,10 +29,12 @@ def classifier() -> tuple[ViTForImageClassification, dict[str, torch.Tensor]]:
 def write(folder: Path) -> None:
     """Save the same weights in every form, under `folder`."""
     torch.manual_seed(0)
-    module, _ = classifier()
+    module, inputs = classifier()
     module.save_pretrained(folder / "vit")
     save_file(module.state_dict(), folder / "vit.safetensors")
     torch.save(module.state_dict(), folder / "vit.pt")
+    names = {"input_names": ["pixel_values"], "output_names": ["logits"]}
+    torch.onnx.export(module, (), folder / "vit.onnx", kwargs=inputs, external_data=False, verbose=False, **names)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,12 @@ def read_source(text: str, request: Request | None = None) -> Source:
 
         _refuse_options(text, request)
         return read_pt2(path)
+    if path.suffix == ".onnx":
+        _refuse_options(text, request, "inputs")
+        with needing("onnx", "onnx", "onnxruntime"):
+            from .onnx import read_onnx
+
+            return read_onnx(path, request.inputs)
     if path.suffix in _CHECKPOINTS:
         _refuse_options(text, request, "factory")
         with needing("huggingface", "safetensors"):
@@ -48,8 +54,8 @@ def read_source(text: str, request: Request | None = None) -> Source:
             f"{text} names no factory", hint=f"write {text}:NAME, a function that returns (module, inputs)"
         )
     raise SourceError(
-        f"{text!r} is no model source: expected x.pt2, file.py:factory, pkg.module:factory, a folder of Hugging Face's "
-        f"or a checkpoint ({', '.join(_CHECKPOINTS)}) with --factory",
+        f"{text!r} is no model source: expected x.pt2, x.onnx, file.py:factory, pkg.module:factory, a folder of "
+        f"Hugging Face's or a checkpoint ({', '.join(_CHECKPOINTS)}) with --factory",
         hint="is the path right, seen from this directory?",
     )
 
@@ -57,7 +63,7 @@ def read_source(text: str, request: Request | None = None) -> Source:
 _OPTIONS = {
     "task": "--task is for Hugging Face folders",
     "factory": "--factory is for checkpoints, which have no program of their own",
-    "inputs": "--input is for Hugging Face folders: other sources bring their inputs",
+    "inputs": "--input is for Hugging Face folders and ONNX: other sources bring their inputs",
 }
 
 

@@ -11,7 +11,7 @@ from infc import cli, console, errors
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
-EXTRAS = ("pool", "compile", "huggingface")
+EXTRAS = ("pool", "compile", "huggingface", "onnx")
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 

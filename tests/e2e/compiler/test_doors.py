@@ -19,6 +19,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "vit": ("--task", "image-classification"),
     "vit.safetensors": FACTORY,
     "vit.pt": FACTORY,
+    "vit.onnx": (),
 }
 
 

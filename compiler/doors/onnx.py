@@ -1,0 +1,125 @@
+"""The door for `x.onnx`: a graph with static shapes, checked; ONNX Runtime is what results are compared with."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnx.inliner
+import onnx.version_converter
+import onnxruntime
+import torch
+from google.protobuf.message import DecodeError
+
+from infc.errors import SourceError
+
+from ..source import OnnxGraph, Source
+from .onnx_interface import method_of
+from .onnx_tensors import to_array, to_tensor
+from .reasons import one_line
+from .request import Shape
+
+_OLDEST = 13  # of the opsets that torch-mlir has its patterns for; what is older is converted
+_RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+
+
+def read_onnx(path: Path, shapes: Mapping[str, Shape]) -> Source:
+    """The graph in `path`; `shapes` fixes the dims of inputs that the file leaves open.
+
+    Raises:
+        SourceError: no such file; a file that is damaged, lacks its external data or is no valid model; control flow,
+            random numbers or operators of another domain; a dim that is not known.
+    """
+    model = _loaded(path)
+    try:
+        model = _normalized(model, shapes)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
+        raise SourceError(
+            f"{path} is no valid ONNX model: {one_line(error)}", hint="onnx.checker.check_model has to accept it"
+        ) from error
+    method, examples = method_of(model)
+    return Source(path.stem, _reference(path), examples, onnx=OnnxGraph(model, method))
+
+
+def _loaded(path: Path) -> Any:
+    if not path.is_file():
+        raise SourceError(f"{path}: no such file", hint="is the path right, seen from this directory?")
+    try:
+        return onnx.load(path)
+    except DecodeError as error:
+        raise SourceError(f"{path} is no ONNX model", hint="is it cut short?") from error
+    # External data that is missing, too short, or outside of the model's directory.
+    except (onnx.checker.ValidationError, OSError, ValueError) as error:
+        raise SourceError(
+            f"{path}: its external data cannot be read: {one_line(error)}", hint="it belongs beside the .onnx file"
+        ) from error
+
+
+def _normalized(model: Any, shapes: Mapping[str, Shape]) -> Any:
+    onnx.checker.check_model(model)
+    if model.functions:
+        model = onnx.inliner.inline_local_functions(model)
+    _refuse_nodes(model)
+    if any(opset.domain in ("", "ai.onnx") and opset.version < _OLDEST for opset in model.opset_import):
+        model = onnx.version_converter.convert_version(model, _OLDEST)
+    _fix_dims(model, shapes)
+    return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+
+
+def _refuse_nodes(model: Any) -> None:
+    for node in model.graph.node:
+        what = f"node {node.name or node.output[0]!r}"
+        if node.domain not in ("", "ai.onnx"):
+            raise SourceError(
+                f"{what} is the operator {node.op_type} of the domain {node.domain!r}",
+                hint="only ONNX's own operators are compiled: export without optimizations of a runtime",
+            )
+        if any(each.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for each in node.attribute):
+            raise SourceError(f"{what} is control flow ({node.op_type})", hint="simplify the model to one flat graph")
+        if node.op_type in _RANDOM:
+            raise SourceError(f"{what} draws random numbers ({node.op_type})", hint="make what is random an input")
+
+
+def _fix_dims(model: Any, shapes: Mapping[str, Shape]) -> None:
+    graph, inner = model.graph, {each.name for each in model.graph.initializer}
+    inputs = {each.name: each.type.tensor_type for each in graph.input if each.name not in inner}
+    for name, shape in shapes.items():
+        dims = inputs[name].shape.dim if name in inputs else None
+        if dims is None or len(dims) != len(shape.dims):
+            known = ", ".join(f"{name} ({len(each.shape.dim)} dims)" for name, each in inputs.items())
+            raise SourceError(f"the model has no input {name!r} with {len(shape.dims)} dims", hint=f"it has {known}")
+        for dim, size in zip(dims, shape.dims, strict=True):
+            dim.dim_value = size
+    if shapes:  # what was inferred with open dims is inferred again
+        del graph.value_info[:]
+        for each in graph.output:
+            each.type.tensor_type.ClearField("shape")
+
+
+def _reference(path: Path) -> "_Reference":
+    options = onnxruntime.SessionOptions()
+    # Operator by operator, as the file has them: what an optimizer makes of it is no reference.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    try:
+        return _Reference(onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]))
+    # Its errors are classes of its native module, without a base of their own.
+    except Exception as error:
+        raise SourceError(
+            f"ONNX Runtime does not load {path}: {one_line(error)}",
+            hint="it has to run there: infc compares its results with ONNX Runtime's",
+        ) from error
+
+
+class _Reference:
+    """The model as a callable on tensors."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+
+    def __call__(self, *tensors: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The outputs by name."""
+        given = [each.name for each in self._session.get_inputs()]
+        results: Any = self._session.run(None, dict(zip(given, map(to_array, tensors), strict=True)))
+        names = [each.name for each in self._session.get_outputs()]
+        return dict(zip(names, map(to_tensor, results), strict=True))
