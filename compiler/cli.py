@@ -40,7 +40,7 @@ def compile_(
 ) -> None:
     """Compile SRC into an artifact and compare it with PyTorch.
 
-    SRC is x.pt2 (a saved ExportedProgram), file.py:factory or pkg.module:factory, a Hugging Face folder, or a
+    SRC is x.pt2 (a saved ExportedProgram), file.py:factory or pkg.module:factory, a Hugging Face folder, x.onnx, or a
     checkpoint with --factory. A factory returns the module and its example inputs, a tuple or a dict; its code runs
     here: compile only what you trust.
     """

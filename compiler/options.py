@@ -13,7 +13,7 @@ _OPTIONS = (
     click.option("--factory", default="", help="For a checkpoint: file.py:factory, which builds its module."),
     click.option(
         "--input", "inputs", multiple=True, metavar="NAME=SHAPE",
-        help="For a Hugging Face folder: an example input, such as input_ids=1x64xi64. Repeat it for several.",
+        help="For a Hugging Face folder or x.onnx: an input's shape, such as input_ids=1x64xi64; repeatable.",
     ),
 )  # fmt: skip
 

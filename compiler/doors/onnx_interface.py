@@ -64,7 +64,9 @@ def _type(what: str, value: Any) -> tuple[torch.dtype, tuple[int, ...]]:
     if not kind.HasField("shape") or not all(isinstance(dim, int) for dim in dims):
         raise SourceError(
             f"{what} has a dynamic shape {[*map(str, dims)]}",
-            hint=f"say it: --input {value.name}=1x64xf32, with the model's own dims and dtype; or export it statically",
+            hint=f"say it: --input {value.name}=1x64xf32, with the model's own dims and dtype; or export it statically"
+            if what.startswith("input")
+            else "it depends on an input's shape or values: only static shapes are compiled",
         )
     try:
         dtype = to_tensor(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).type(0)).dtype

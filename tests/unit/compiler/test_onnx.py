@@ -11,8 +11,11 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from infc.compiler.doors import Request, parse_inputs, read_source
+from infc.compiler.export import export
+from infc.compiler.importer import import_program, lower_to_linalg
 from infc.compiler.source import Source
-from infc.errors import SourceError
+from infc.compiler.weights import WeightTable
+from infc.errors import CompileError, SourceError
 
 TABLE = np.arange(28, dtype=np.float32).reshape(7, 4)
 
@@ -132,3 +135,15 @@ def test_external_data_outside_of_the_models_folder_is_not_read(path: Path) -> N
     (inner / "weights.bin").rename(path.parent / "data.bin")
     with pytest.raises(SourceError, match="external data cannot be read"):
         read(inner / "model.onnx")
+
+
+def test_an_operator_that_does_not_lower_is_a_compile_error(path: Path) -> None:
+    regions = helper.make_tensor_value_info("r", TensorProto.FLOAT, [1, 5])
+    model = graph(helper.make_node("MaxRoiPool", ["x", "r"], ["y"], pooled_shape=[2, 2]), x=("x", 1, [1, 1, 8, 8]))
+    model.graph.input.append(regions)
+    del model.graph.output[0].type.tensor_type.shape.dim[:]
+    for size in (1, 1, 2, 2):
+        model.graph.output[0].type.tensor_type.shape.dim.add().dim_value = size
+    program = export(read(path, model))
+    with pytest.raises(CompileError, match="max_pool2d does not lower"):
+        lower_to_linalg(import_program(program, WeightTable()))
