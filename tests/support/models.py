@@ -10,6 +10,12 @@ def mlp() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
     return nn.Sequential(nn.Linear(10, 37), nn.GELU(), nn.Linear(37, 5)), (torch.randn(3, 10),)
 
 
+def wide() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+    """A linear layer with more rows than a tile of the product has; x f32[64, 128] to f32[64, 96]."""
+    torch.manual_seed(0)
+    return nn.Linear(128, 96), (torch.randn(64, 128),)
+
+
 class Tagger(nn.Module):
     """An embedding tied to the head, a convolution, a mask, and a mapping as result."""
 

@@ -45,15 +45,6 @@ def test_a_target_is_verified_exactly_where_this_host_runs_it(everywhere: Path, 
     assert (build.verify is None) == bool(obstacle(build))
 
 
-def test_targets_of_one_layout_share_their_slab_and_gpus_have_their_own(everywhere: Path) -> None:
-    with Artifact.open(everywhere) as artifact:
-        slabs = {build.target: build.stages[0].slab for build in artifact.config.targets}
-        layouts = {weight.layout for weight in slabs["vulkan"].weights}
-    assert {slab for name, slab in slabs.items() if name.startswith("cpu")} == {slabs["cpu"]}
-    assert {slab for name, slab in slabs.items() if not name.startswith("cpu")} == {slabs["vulkan"]}
-    assert layouts == {"row_major"}
-
-
 def test_the_features_of_a_level_are_recorded_and_no_more(everywhere: Path) -> None:
     with Artifact.open(everywhere) as artifact:
         v3, v4 = (set(artifact.build(f"cpu:x86-64-{level}").features) for level in ("v3", "v4"))
@@ -61,6 +52,20 @@ def test_the_features_of_a_level_are_recorded_and_no_more(everywhere: Path) -> N
     assert {"avx2", "fma", "bmi2"} <= v3
     assert not any(name.startswith("avx512") for name in v3)
     assert v4 - v3 == {"avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl"}
+
+
+def test_targets_of_one_layout_share_their_slab_and_tiles_are_right_on_every_level(tmp_path: Path) -> None:
+    out = tmp_path / "wide.infc"
+    names = ("cpu", "cpu:x86-64-v3", "cpu:x86-64-v4", "vulkan", "cuda:sm_80")
+    done = infc("compile", f"{MODELS}:wide", "-o", out, *(option for name in names for option in ("--target", name)))
+    assert done.returncode == 0, done.stderr
+    with Artifact.open(out) as artifact:
+        slabs = {name: artifact.build(name).stages[0].slab for name in names}
+    layouts = {name: {weight.key: weight.layout for weight in slab.weights}["weight"] for name, slab in slabs.items()}
+    assert layouts["cpu:x86-64-v4"] == "mmt4d[16,1]"
+    assert layouts["cpu:x86-64-v3"] == layouts["vulkan"] == "row_major"
+    for name in names:
+        assert slabs[name] == slabs["cpu:x86-64-v4" if TARGETS[name].packing else "vulkan"]
 
 
 @pytest.mark.parametrize("target", ["vulkan", "cuda:sm_80"])
