@@ -12,8 +12,6 @@ from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
 aten = torch.ops.aten
 
-_COMPARISONS = 1 << 26  # beyond it a sort stays one, and verification judges it
-
 # What torch-mlir lowers in a way that is right for kind inputs only, such as those that verification draws.
 INEXACT = {
     aten.linalg_det.default: "it is eliminated without pivoting",
@@ -120,25 +118,6 @@ def embedding_bag(
     return bags, bag, sizes, torch.zeros_like(sizes)
 
 
-def sort(
-    x: torch.Tensor, dim: int = -1, descending: bool = False, *, stable: bool | None = True
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Integers [n] in order, and where each was; equal ones keep theirs. By counting who comes before whom.
-
-    The pinned IREE sorts in place, also where the running numbers that it begins with are read by something else: what
-    routes tokens to experts and back (`back[order] = arange(n)`) came out wrong.
-    """
-    count = x.numel()
-    if x.dim() != 1 or x.is_floating_point() or count * count > _COMPARISONS:
-        return NotImplemented
-    places = torch.arange(count, device=x.device)
-    own, other = x.unsqueeze(1), x.unsqueeze(0)
-    before = (other > own if descending else other < own) | ((other == own) & (places < places.unsqueeze(1)))
-    rank = before.sum(1)
-    order = torch.where(rank == places.unsqueeze(1), places, torch.zeros_like(places)).sum(1)
-    return x.index_select(0, order), order
-
-
 def rms_norm(
     x: torch.Tensor, normalized_shape: list[int], weight: torch.Tensor | None = None, eps: float | None = None
 ) -> torch.Tensor:
@@ -187,7 +166,6 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "aten::conv3d": convolution,
     "aten::histc": histc,
     "aten::hypot": hypot,
-    "aten::sort": sort,
     "aten::rms_norm": rms_norm,
     "aten::_grouped_mm": grouped_mm,
     "transformers::grouped_mm_fallback": grouped_mm,

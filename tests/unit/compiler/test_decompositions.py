@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from infc.compiler.decompositions import convolution, embedding_bag, grouped_mm, histc, hypot, sort
+from infc.compiler.decompositions import convolution, embedding_bag, grouped_mm, histc, hypot
 
 DATA = torch.tensor([-1.0, 0.0, 0.1, 0.5, 0.99, 1.0, 2.0, 2.5, 3.0, 3.0001, float("nan")])
 
@@ -59,11 +59,3 @@ def test_convolution(size: int, padding: int, window: int) -> None:
     options = ([2, 3], [padding, 0], [1, 1], 2)
     expected = torch.conv2d(x, weight, bias, *options)
     torch.testing.assert_close(convolution(x, weight, bias, *options), expected)
-
-
-@pytest.mark.parametrize("descending", [False, True])
-def test_sort(descending: bool) -> None:
-    x = torch.tensor([3, 1, 2, 3, -5, 1, 1])
-    values, order = torch.sort(x, stable=True, descending=descending)
-    found = sort(x, descending=descending)
-    assert (found[0].tolist(), found[1].tolist()) == (values.tolist(), order.tolist())
