@@ -1,15 +1,18 @@
 """Sources that are awkward in one way each: for `infc compile` to take, or to refuse in one line."""
 
-import collections
-import os
+import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 Made = tuple[torch.nn.Module, tuple[torch.Tensor, ...]]
-_Pair = collections.namedtuple("_Pair", "first second")
+
+
+class _Pair(NamedTuple):
+    first: torch.Tensor
+    second: torch.Tensor
 
 
 class _Of(torch.nn.Module):
@@ -40,7 +43,7 @@ def prints() -> Made:
         return x * 2
 
     print("from the factory")
-    os.system("echo from a child")
+    subprocess.run(["echo", "from a child"], check=True)
     return _Of(loud), (_x(),)
 
 
