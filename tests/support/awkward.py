@@ -1,5 +1,6 @@
 """Sources that are awkward in one way each: for `infc compile` to take, or to refuse in one line."""
 
+import collections
 import subprocess
 import sys
 from collections.abc import Callable
