@@ -38,10 +38,11 @@ def layout(packing: str) -> str:
 DEFAULT = f"{SHARED},{layout('infer-pack-weights')}"
 
 
-def parse(text: str, context: ir.Context) -> PassManager:
+def parse(text: str, context: ir.Context, failures: list[CompileError] | None = None) -> PassManager:
     """A pass manager for `text`, `builtin.module(a,b{x=1},func.func(c))` or the part between the parentheses.
 
-    Raises CompileError when the text is no pipeline or names a pass or an option that does not exist.
+    A pass of infc that fails leaves its error in `failures`: an exception cannot cross MLIR's C++ frames. Raises
+    CompileError when the text is no pipeline or names a pass or an option that does not exist.
     """
     body = text.strip()
     if body.startswith("builtin.module("):
@@ -50,28 +51,34 @@ def parse(text: str, context: ir.Context) -> PassManager:
         body = body.removeprefix("builtin.module(")[:-1]
     manager = PassManager("builtin.module", context=context)
     for element in _split(body):
-        _add(manager, element)
+        _add(manager, element, [] if failures is None else failures)
     return manager
 
 
 def run(module: ir.Operation, text: str) -> None:
-    """Run the pipeline `text` over `module`. Raises CompileError naming the pass that failed."""
-    manager = parse(text, module.context)
+    """Run the pipeline `text` over `module`.
+
+    Raises CompileError: a pass of infc by its name and with its hint, a pass of MLIR's with what MLIR says.
+    """
+    failures: list[CompileError] = []
+    manager = parse(text, module.context, failures)
     try:
         manager.run(module)
     except ir.MLIRError as error:
+        if failures:
+            raise failures[0] from error
         raise CompileError(
             str(error),
             hint="`infc-opt` runs this pipeline on the IR before it; see --save-temps",
-            stage=_failed_pass(text),
+            stage=_shortened(text),
         ) from error
 
 
-def _failed_pass(text: str) -> str:
+def _shortened(text: str) -> str:
     return text if len(text) < 80 else text[:77] + "…"
 
 
-def _add(manager: PassManager, element: str) -> None:
+def _add(manager: PassManager, element: str, failures: list[CompileError]) -> None:
     name, brace, options = element.partition("{")
     if not is_ours(name):
         try:
@@ -82,16 +89,17 @@ def _add(manager: PassManager, element: str) -> None:
     if brace and not options.endswith("}"):
         raise _bad(element, "the options' brace is not closed")
     one = lookup(name).parse_options(options.removesuffix("}"))
-    manager.add(_callback(one), name=name, argument=name)
+    manager.add(_callback(one, failures), name=name, argument=name)
 
 
-def _callback(one: Pass) -> Any:
+def _callback(one: Pass, failures: list[CompileError]) -> Any:
     def call(op: ir.Operation, handle: Any) -> None:
         try:
             one.run(op)
         except CompileError as error:
-            # MLIR reports the diagnostic with the pass's location; the exception itself cannot cross its C++ frames.
-            op.location.emit_error(f"{one.name}: {error.message}")
+            message = f"{one.name}: {error.message}"
+            failures.append(CompileError(message, hint=error.hint, stage=one.name))
+            op.location.emit_error(message)
             handle.signal_pass_failure()
 
     return call

@@ -36,8 +36,10 @@ def test_a_pass_that_fails_says_which_and_why() -> None:
     constant = "%0 = arith.constant dense_resource<w> : tensor<4xf32>"
     text = f"func.func @f() -> tensor<4xf32> {{ {constant} return %0 : tensor<4xf32> }}"
     module = ir.Module.parse(text, ir.Context())
-    with pytest.raises(CompileError, match="infer-raise-weights: resource 'w' has no entry"):
+    with pytest.raises(CompileError, match="infer-raise-weights: resource 'w' has no entry") as caught:
         pipeline.run(module.operation, "canonicalize,infer-raise-weights")
+    assert caught.value.stage == "infer-raise-weights"
+    assert "\n" not in caught.value.message
 
 
 def test_the_default_pipeline_parses() -> None:
