@@ -1,7 +1,7 @@
 """Laying out weights in a slab and cutting it into chunks, in one pass over the weights.
 
 Large weights begin on a page of their own. Small ones are gathered: they wait until together they fill `GATHER` bytes,
-so that a bias does not cost a page, and still land close to the large weights they are used with.
+so that a bias does not cost a page. A group holds those of several layers, and lies behind the last of them.
 """
 
 from collections.abc import Callable
