@@ -9,7 +9,7 @@ TORCH := torch==2.13.0
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup drivers demo test lint lit pytest format bench zoo constraints clean
+.PHONY: help setup drivers demo test lint lit pytest format docs bench zoo constraints clean
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ pytest: $(STAMP) $(TRITON)/.installed drivers ## the tests in Python
 format: $(STAMP) ## let ruff rewrite the sources
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(STAMP) ## write the pages that are made from the sources
+	$(BIN)/python -m infc.dialects.reference docs/reference/dialects
 
 bench: $(STAMP) ## run every benchmark and write docs/reference/performance.md
 	@for name in $(BENCHES); do \

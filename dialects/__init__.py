@@ -6,15 +6,17 @@
 from torch_mlir import ir
 
 from .infer import Infer
+from .mem import Mem
+from .rpc import Rpc
 
-__all__ = ["Infer", "load"]
+__all__ = ["DIALECTS", "Infer", "Mem", "Rpc", "load"]
 
-_DIALECTS = (Infer,)
+DIALECTS = (Infer, Mem, Rpc)
 
 
 def load(context: ir.Context) -> None:
     """Register every dialect of infc in `context`, once."""
     with context, ir.Location.unknown():
-        for dialect in _DIALECTS:
+        for dialect in DIALECTS:
             if not context.is_dialect_loaded(dialect.DIALECT_NAMESPACE):
                 dialect.load()
