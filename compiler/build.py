@@ -44,7 +44,7 @@ def _lower(module: Any, packing: str, temps: Temps, label: str) -> Lowered:
     work = flops(module)
     # What follows is IREE's: its dialects are text to us.
     module.context.allow_unregistered_dialects = True
-    pipeline.run(module, "infer-lower-weights")
+    pipeline.run(module, pipeline.FOR_IREE)
     module.context.allow_unregistered_dialects = False
     temps.write(f"iree{label}.mlir", module)
     return Lowered(module.get_asm(), uses, work)

@@ -26,6 +26,9 @@ SHARED = ",".join(
     ]
 )
 
+# The last of it, which writes IREE's dialects. The copies come after every pass that could make two of them one.
+FOR_IREE = "infer-lower-weights,infer-own-destinations"
+
 
 def layout(packing: str) -> str:
     """The rest of it for one layout of the weights, which the pass `packing` makes; empty: as PyTorch has them."""

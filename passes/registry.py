@@ -14,6 +14,7 @@ _PASSES = {
     "infer-guard-scatters": "guard_scatters:GuardScatters",
     "infer-exact-math": "exact_math:ExactMath",
     "infer-pack-weights": "pack_weights:PackWeights",
+    "infer-own-destinations": "own_destinations:OwnDestinations",
     "infer-lower-weights": "lower_weights:LowerWeights",
     "infer-verify-contract": "verify_contract:VerifyContract",
 }

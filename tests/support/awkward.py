@@ -132,3 +132,19 @@ def reciprocals() -> Made:
 
 def rms_norm() -> Made:
     return torch.nn.RMSNorm(8), (torch.rand(2, 8),)
+
+
+def written_in_place() -> Made:
+    """Tensors made of nothing, each written to by one operation and read by another."""
+
+    def several(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        order, flat = x.reshape(-1).argsort(), x.reshape(-1)
+        count, mask, grid = torch.arange(64), torch.ones(8, 8).triu(), torch.arange(64.0).reshape(8, 8)
+        edited = mask.clone()
+        edited[2:4] = x[:2]
+        inverse = torch.zeros_like(order)
+        inverse[order] = count
+        swapped = count.index_put((order[:9],), order[9:18])
+        return inverse, swapped, count, edited, mask, torch.addmm(grid, x, x), grid, flat.sort()[0], (-flat).topk(9)[1]
+
+    return _Of(several), (torch.randn(8, 8, generator=torch.Generator().manual_seed(0)),)
