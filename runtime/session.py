@@ -140,7 +140,6 @@ class Session:
                 hint="compile it again without partitioning",
             )
         uri = device or build.device
-        opened = _device(uri)
         mapped = build.device == CPU_DEVICE
         known = _CPU_DEVICES if mapped else (build.device,)
         if uri.partition("://")[0] not in known:
@@ -148,6 +147,7 @@ class Session:
                 f"{where}: target {build.target!r} does not run on device {uri!r}",
                 hint=f"its devices are {' and '.join(known)}",
             )
+        opened = _device(uri)
         return Session(artifact, build.stages[0], opened, mapped=mapped)
 
     def run(self, inputs: Mappable[str, np.ndarray], method: str | None = None) -> dict[str, np.ndarray]:

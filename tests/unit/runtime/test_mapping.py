@@ -114,7 +114,7 @@ sys.stdin.readline()
 fields = {}
 for line in open("/proc/self/smaps_rollup").read().splitlines()[1:]:
     fields[line.split(":")[0]] = int(line.split()[1])
-print(fields["Rss"], fields["Pss"], fields["Private_Dirty"] + fields["Private_Clean"])
+print(fields["Rss"], fields["Pss"], fields["Private_Dirty"] + fields["Private_Clean"], flush=True)
 sys.stdin.readline()
 """
 

@@ -169,8 +169,14 @@ def test_another_iree_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_device_is_named(linear_artifact: Path) -> None:
-    with pytest.raises(InfcError, match="no device 'warp' on this machine") as caught:
+    with pytest.raises(InfcError, match="target 'cpu' does not run on device 'warp'") as caught:
         attach(linear_artifact, "warp")
+    assert "local-task" in caught.value.hint
+
+
+def test_a_device_that_is_not_there_is_named(linear_artifact: Path) -> None:
+    with pytest.raises(InfcError, match="no device 'local-task://7' on this machine") as caught:
+        attach(linear_artifact, "local-task://7")
     assert "local-task" in caught.value.hint
 
 
