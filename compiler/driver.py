@@ -13,7 +13,7 @@ from time import perf_counter
 import msgspec
 import torch
 
-from infc.errors import CompileError, SourceError
+from infc.errors import UsageError
 
 from ..runtime.artifact import (
     SCHEMA_VERSION,
@@ -81,7 +81,8 @@ def compile_model(
 
     Raises:
         SourceError: the source cannot be read or exported.
-        CompileError: the options make no sense, or a stage fails.
+        UsageError: the options make no sense.
+        CompileError: a stage fails.
         VerifyError: the compiled model and PyTorch disagree; there is no output file then.
         ArtifactError: the output cannot be written.
     """
@@ -176,13 +177,13 @@ def _source_digest(program: Program, lowered: build.Lowered) -> str:
 
 def _check(options: CompileOptions) -> None:
     if not options.targets or len(set(options.targets)) < len(options.targets):
-        raise CompileError(
+        raise UsageError(
             f"targets {', '.join(options.targets) or 'none'}: expected one or more, each once", hint="--target cpu"
         )
     if options.trials < 3:
-        raise CompileError(f"{options.trials} trials are too few to call a model verified", hint="--trials 3 or more")
+        raise UsageError(f"{options.trials} trials are too few to call a model verified", hint="--trials 3 or more")
     if options.name and not _NAME.fullmatch(options.name):
-        raise SourceError(
+        raise UsageError(
             f"{options.name!r} is no model name",
             hint="letters, digits, '.', '_' and '-', beginning with a letter or digit",
         )

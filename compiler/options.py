@@ -26,7 +26,7 @@ def source_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def request_of(described: Mapping[str, Any]) -> "Request":
-    """The options' values as the front doors take them. Raises SourceError when an input cannot be parsed."""
+    """The options' values as the front doors take them. Raises UsageError when an input cannot be parsed."""
     from .doors import Request, parse_inputs
 
     return Request(task=described["task"], factory=described["factory"], inputs=parse_inputs(described["inputs"]))

@@ -4,7 +4,7 @@ import platform
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from infc.errors import CompileError
+from infc.errors import UsageError
 
 from ..runtime.artifact import Device
 from ..runtime.host import cpu_features
@@ -80,10 +80,10 @@ def lookup(name: str) -> Target:
     """The target called `name`.
 
     Raises:
-        CompileError: there is none; names those that there are.
+        UsageError: there is none; names those that there are.
     """
     if name in TARGETS:
         return TARGETS[name]
     near = get_close_matches(name, TARGETS, n=1)
     guess = f"did you mean {near[0]}? " if near else ""
-    raise CompileError(f"there is no target {name!r}", hint=f"{guess}targets: {', '.join(TARGETS)}")
+    raise UsageError(f"there is no target {name!r}", hint=f"{guess}targets: {', '.join(TARGETS)}")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from infc.errors import SourceError
+from infc.errors import SourceError, UsageError
 
 from ..source import Source
 from .extras import needing
@@ -18,8 +18,8 @@ def read_source(text: str, request: Request | None = None) -> Source:
     """Read the model that `text` names. Runs the user's code when it is, or asks for, a factory.
 
     Raises:
-        SourceError: `text` is no source, the request has an option that its door does not take, or the door says what
-            is wrong with the model.
+        SourceError: `text` is no source, or the door says what is wrong with the model.
+        UsageError: the request has an option that its door does not take.
     """
     request = request or Request()
     if is_factory(text):
@@ -70,4 +70,4 @@ _OPTIONS = {
 def _refuse_options(text: str, request: Request, *allowed: str) -> None:
     for name, why in _OPTIONS.items():
         if getattr(request, name) and name not in allowed:
-            raise SourceError(f"{text} takes no --{name.removesuffix('s')}", hint=why)
+            raise UsageError(f"{text} takes no --{name.removesuffix('s')}", hint=why)

@@ -19,6 +19,7 @@ from infc.errors import SourceError
 
 from ..source import Source
 from .expressions import checked_expressions
+from .pt2_types import know_types
 
 
 def read_pt2(path: Path) -> Source:
@@ -33,11 +34,12 @@ def load_pt2(path: Path) -> torch.export.ExportedProgram:
 
     Raises:
         SourceError: no such file, no .pt2 archive, an archive that is damaged, of another version or without example
-            inputs, or one that would run code when it is read.
+            inputs, one that would run code when it is read, or one whose results have a type that this process lacks.
     """
     if not path.is_file():
         raise SourceError(f"{path}: no such file", hint="save one: torch.export.save(torch.export.export(...), path)")
     _refuse_programs(path)
+    know_types(path)
     try:
         with _data_only(), checked_expressions():
             exported = torch.export.load(path)

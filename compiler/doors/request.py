@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from infc.errors import SourceError
+from infc.errors import UsageError
 
 from ..dtypes import TORCH_DTYPES
 
@@ -37,20 +37,20 @@ def parse_inputs(texts: Iterable[str]) -> dict[str, Shape]:
     """The inputs that `texts` describe, each `NAME=DIMSxDTYPE`: `ids=1x64xi64`, `scale=f32`.
 
     Raises:
-        SourceError: one has another form, an unknown dtype, no or too many elements, or a name that is there already.
+        UsageError: one has another form, an unknown dtype, no or too many elements, or a name that is there already.
     """
     found: dict[str, Shape] = {}
     for text in texts:
         match = _INPUT.fullmatch(text)
         if match is None:
-            raise SourceError(f"--input {text!r} is no NAME=SHAPE", hint="dims, then a dtype: --input ids=1x64xi64")
+            raise UsageError(f"--input {text!r} is no NAME=SHAPE", hint="dims, then a dtype: --input ids=1x64xi64")
         name, dtype = match["name"], match["dtype"]
         if dtype not in _DTYPES:
-            raise SourceError(f"--input {text!r}: there is no dtype {dtype!r}", hint=f"dtypes: {', '.join(_DTYPES)}")
+            raise UsageError(f"--input {text!r}: there is no dtype {dtype!r}", hint=f"dtypes: {', '.join(_DTYPES)}")
         dims = tuple(int(dim[:18]) for dim in match["dims"].split("x")[:-1])
         if not 0 < torch.Size(dims).numel() <= _LARGEST:
-            raise SourceError(f"--input {text!r} has no elements, or more than {_LARGEST}")
+            raise UsageError(f"--input {text!r} has no elements, or more than {_LARGEST}")
         if name in found:
-            raise SourceError(f"--input names {name!r} twice")
+            raise UsageError(f"--input names {name!r} twice")
         found[name] = Shape(dims, _DTYPES[dtype])
     return found

@@ -4,7 +4,7 @@ from typing import Any
 
 import transformers
 
-from infc.errors import SourceError
+from infc.errors import SourceError, UsageError
 
 # Task names are those of transformers' pipelines; each mapping leads from a config's class to the model's.
 _TASKS = {
@@ -29,15 +29,15 @@ def model_class(config: Any, task: str) -> Any:
     """The class for `task`; without a task the one that the config says the checkpoint was saved from.
 
     Raises:
-        SourceError: there is no such task, the architecture has no head for it, or the config names no class that a
-            task leads to.
+        UsageError: there is no such task.
+        SourceError: the architecture has no head for it, or the config names no class that a task leads to.
     """
     known = [name for name, mapping in _TASKS.items() if type(config) in mapping]
     possible = f"tasks of {config.model_type}: {', '.join(known) or 'none that infc knows'}"
     saved = (config.architectures or [""])[0]
     if task:
         if task not in _TASKS:
-            raise SourceError(f"there is no task {task!r}", hint=possible)
+            raise UsageError(f"there is no task {task!r}", hint=possible)
         if task not in known:
             raise SourceError(f"{config.model_type} has no head for {task}", hint=possible)
         classes = _classes(config, task)

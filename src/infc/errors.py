@@ -1,6 +1,7 @@
 """Every error that infc raises on purpose.
 
     InfcError
+    ├── UsageError           an option, or its value, that makes no sense
     ├── SourceError          the model that was handed in: not found, not loadable, does not export
     ├── CompileError         a pass or a tool failed on a model that was read
     ├── ArtifactError        a .infc that is truncated, edited, of another version, or no artifact at all
@@ -35,6 +36,12 @@ class InfcError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+class UsageError(InfcError):
+    """What was asked for makes no sense, whatever the model is: an option's value, or an option where it has no use."""
+
+    exit_code = 2
 
 
 class SourceError(InfcError):

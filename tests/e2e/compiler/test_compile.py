@@ -198,9 +198,9 @@ def test_a_model_that_cannot_be_compiled_is_refused_by_name(factory: str, tmp_pa
         (["model.bin", "-o", "out.infc"], 3, "model.bin has weights and no program"),
         (["model.xyz", "-o", "out.infc"], 3, "expected x.pt2, x.onnx, file.py:factory"),
         ([f"{MODELS}:mlp", "-o", "no/such/folder/out.infc"], 5, "no/such/folder"),
-        ([f"{MODELS}:mlp", "-o", "out.infc", "--target", "tpu"], 4, "there is no target 'tpu'"),
-        ([f"{MODELS}:mlp", "-o", "out.infc", "--trials", "2"], 4, "2 trials are too few"),
-        ([f"{MODELS}:mlp", "-o", "out.infc", "--name", "../x"], 3, "'../x' is no model name"),
+        ([f"{MODELS}:mlp", "-o", "out.infc", "--target", "tpu"], 2, "there is no target 'tpu'"),
+        ([f"{MODELS}:mlp", "-o", "out.infc", "--trials", "2"], 2, "2 trials are too few"),
+        ([f"{MODELS}:mlp", "-o", "out.infc", "--name", "../x"], 2, "'../x' is no model name"),
         ([f"{MODELS}:mlp"], 2, "--output"),
     ],
 )

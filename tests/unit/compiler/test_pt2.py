@@ -4,12 +4,15 @@ import io
 import json
 import pickle
 import re
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+import transformers
 
 from infc.compiler.doors.pt2 import load_pt2
 from infc.errors import SourceError
@@ -156,3 +159,30 @@ def test_an_expression_that_would_run_code_is_refused(dynamic: Path, tmp_path: P
     with pytest.raises(SourceError, match="where a symbolic size is expected"):
         load_pt2(hostile)
     assert not path.exists()
+
+
+def test_a_transformers_result_is_known_without_the_model_s_module(tmp_path: Path) -> None:
+    small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    bert = transformers.BertModel(transformers.BertConfig(vocab_size=9, **small)).eval()
+    path = tmp_path / "bert.pt2"
+    torch.export.save(torch.export.export(bert, (torch.zeros(1, 4, dtype=torch.int64),)), path)
+    load = (
+        "import sys, pathlib; from infc.compiler.doors.pt2 import load_pt2;"
+        "assert 'transformers' not in sys.modules; print(load_pt2(pathlib.Path(sys.argv[1])).call_spec.out_spec)"
+    )
+    # In a process of its own, because transformers is imported here.
+    done = subprocess.run([sys.executable, "-c", load, path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "BaseModelOutput" in done.stdout and "pooler_output" in done.stdout
+
+
+def test_a_result_type_that_nobody_registered_is_named_and_not_imported(archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "imported_by_name.py").write_text("raise SystemExit('imported')")
+
+    def edit(name: str, data: bytes) -> bytes:
+        spec = b'\\"type\\": null, \\"context\\": null, \\"children_spec\\": []'
+        mine = b'\\"type\\": \\"imported_by_name.Result\\", \\"context\\": null, \\"children_spec\\": []'
+        return data.replace(b'"out_spec": "[1, {' + spec, b'"out_spec": "[1, {' + mine) if "/models/" in name else data
+
+    with pytest.raises(SourceError, match=r"returns a imported_by_name\.Result, a type that is not known here"):
+        load_pt2(edited(archive, tmp_path / "m.pt2", edit))
