@@ -93,6 +93,7 @@ def write(
                 features=module.features,
                 stages=(built,),
                 verify=None,
+                skipped=False,
             )
         )
     return tuple(builds)

@@ -1,6 +1,6 @@
 """`infc compile` and `infc verify`."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ _SEED = click.IntRange(0, 2**63 - 1)
               help="What to compile for; cpu is this host. Repeat it for several.")  # fmt: skip
 @click.option("--trials", default=3, show_default=True, help="Random inputs to compare with PyTorch; at least 3.")
 @click.option("--seed", default=0, show_default=True, type=_SEED, help="Seed of those inputs.")
+@click.option("--no-verify", is_flag=True, help="Compare nothing, and say so in the artifact: pools refuse it then.")
 @source_options
 @click.option("--save-temps", type=click.Path(path_type=Path), help="Keep the IR of every stage in this directory.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON on standard output.")
@@ -34,6 +35,7 @@ def compile_(
     targets: tuple[str, ...],
     trials: int,
     seed: int,
+    no_verify: bool,
     save_temps: Path | None,
     as_json: bool,
     **described: Any,
@@ -48,7 +50,13 @@ def compile_(
     from .guest import user_code
 
     options = CompileOptions(
-        name=name, targets=targets, trials=trials, seed=seed, temps=save_temps, request=request_of(described)
+        name=name,
+        targets=targets,
+        trials=trials,
+        seed=seed,
+        verify=not no_verify,
+        temps=save_temps,
+        request=request_of(described),
     )
     with user_code(), _progress() as observer:
         result = compile_model(source, out, options, observer)
@@ -109,12 +117,20 @@ def verify(artifact: Path, source: str | None, trials: int, seed: int, as_json: 
             click.echo(f"{build.target}: {_unverified(build)}")
             continue
         when = "compared now" if build.target in compared else "compared when compiled"
-        for check in report.outputs:
-            click.echo(
-                f"{build.target}: {check.output}: {when}, {report.trials} trials, "
-                f"largest error {check.max_abs_error:.3g} "
-                f"({check.max_rel_error:.3g} relative, tolerance {check.tolerance:g})"
-            )
+        for line in _lines(report):
+            click.echo(f"{build.target}: {when}: {line}")
+
+
+def _lines(report: "VerifyReport") -> Iterator[str]:
+    for check in report.outputs:
+        count = f" ({report.trials} trials)" if check.values == "random" else ""
+        yield (
+            f"{check.output}, {check.values} inputs{count}: largest error {check.max_abs_error:.3g}, "
+            f"{check.max_rel_error:.3g} relative, tolerance {check.tolerance:.3g}"
+            + (f", {check.not_finite} NaN or infinite on both sides" if check.not_finite else "")
+        )
+    for each in report.left_out:
+        yield f"left out, {each.values} inputs: {each.why}"
 
 
 def _largest(report: "VerifyReport") -> str:
@@ -122,10 +138,12 @@ def _largest(report: "VerifyReport") -> str:
 
 
 def _unverified(build: "TargetBuild") -> str:
-    from ..runtime.targets import obstacle
+    from ..runtime.targets import obstacle, unverified
 
     reason = obstacle(build)
-    return f"not verified here: {reason}" if reason else "not verified: `infc verify OUT.infc SRC` compares it here"
+    if reason:
+        return f"not verified here: {reason}"
+    return f"NOT VERIFIED: {unverified(build)}; `infc verify OUT.infc SRC` compares it here"
 
 
 def _summary(build: "TargetBuild", report: "VerifyReport | None") -> dict[str, Any]:
@@ -134,6 +152,7 @@ def _summary(build: "TargetBuild", report: "VerifyReport | None") -> dict[str, A
     return {
         "target": build.target,
         "verify": msgspec.to_builtins(report),
+        "skipped": build.skipped and report is None,
         "note": "" if report else _unverified(build),
     }
 

@@ -48,13 +48,14 @@ class CompileOptions:
 
     `name` is the model's name in the pool (the source's own when empty); `trials` random inputs are compared with
     PyTorch's answers, drawn with `seed`; `temps` is a directory for the IR of every stage. `targets` are in the
-    order in which a host prefers them.
+    order in which a host prefers them. Without `verify` nothing is compared, and the artifact says so.
     """
 
     name: str = ""
     targets: tuple[str, ...] = ("cpu",)
     trials: int = 3
     seed: int = 0
+    verify: bool = True
     temps: Path | None = None
     request: Request = field(default_factory=Request)  # what is said about the source beside its name
 
@@ -125,7 +126,9 @@ def compile_model(
 
 
 def _verified(staged: Artifact, built: TargetBuild, program: Program, options: CompileOptions) -> TargetBuild:
-    """The build with its report; without one where this host cannot run it."""
+    """The build with its report; without one where this host cannot run it, or where that was not wanted."""
+    if not options.verify:
+        return msgspec.structs.replace(built, skipped=True)
     if obstacle(built):
         return built
     report = verify(staged, program, trials=options.trials, seed=options.seed, target=built.target)

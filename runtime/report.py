@@ -12,6 +12,7 @@ from rich.text import Text
 from .artifact import Artifact, Config, StageBuild, TensorSpec
 from .artifact.dtypes import dtype_name
 from .inputs import describe
+from .targets import unverified
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,9 @@ def show_artifact(artifact: Artifact, interface: str, console: Console, *, weigh
             for stage in build.stages:
                 console.print(_weights(build.target, stage))
     console.print(_verify(config))
+    for build in config.targets:
+        if build.verify is None:
+            console.print(Text(f"target {_printable(build.target)} is not verified: {unverified(build)}", "bold red"))
 
 
 def _interface(config: Config) -> Table:
@@ -110,20 +114,23 @@ def _verify(config: Config) -> Table:
     for build in config.targets:
         report = build.verify
         if report is None:
-            rows.append((build.target, "never compared", "", "", "", ""))
+            rows.append((build.target, "NOT VERIFIED", "", "", "", "", "", unverified(build)))
             continue
         rows += [
             (
                 build.target,
+                each.values,
                 each.output,
                 f"{each.max_abs_error:.3g}",
                 f"{each.max_rel_error:.3g}",
                 f"{each.tolerance:.3g}",
-                f"{report.trials}, seed {report.seed}",
+                str(each.not_finite or ""),
+                f"{report.trials} trials, seed {report.seed}" if each.values == "random" else "",
             )
             for each in report.outputs
         ]
-    columns = ("target", "output", "largest error >", "relative >", "tolerance >", "trials")
+        rows += [(build.target, each.values, "left out", "", "", "", "", each.why) for each in report.left_out]
+    columns = ("target", "inputs", "output", "largest error >", "relative >", "tolerance >", "NaN or infinite >", "")
     return _table("compared with PyTorch", columns, rows)
 
 

@@ -18,6 +18,13 @@ def obstacle(build: TargetBuild) -> str:
     return cpu_obstacle(build.machine, build.features) or missing_device(build.device)
 
 
+def unverified(build: TargetBuild) -> str:
+    """Why the build was not compared with PyTorch; empty when it was."""
+    if build.verify is not None:
+        return ""
+    return "compiled with --no-verify" if build.skipped else "it could not run where it was compiled"
+
+
 def choose(artifact: Artifact, target: str | None = None) -> TargetBuild:
     """The build that this host runs: the one for `target`, else the first of those that it can run.
 

@@ -13,6 +13,7 @@ from .schema import (
     Device,
     DType,
     Interface,
+    LeftOut,
     MemoryStep,
     Method,
     OutputCheck,
@@ -23,6 +24,7 @@ from .schema import (
     TargetBuild,
     TensorSpec,
     Toolchain,
+    Values,
     VerifyReport,
 )
 from .slab import WeightData
@@ -42,6 +44,7 @@ __all__ = [
     "Device",
     "Form",
     "Interface",
+    "LeftOut",
     "MemoryStep",
     "Method",
     "OutputCheck",
@@ -52,6 +55,7 @@ __all__ = [
     "TargetBuild",
     "TensorSpec",
     "Toolchain",
+    "Values",
     "VerifyReport",
     "WeightData",
     "interface_digest",

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 CHUNK_SIZE = 2 * 1024 * 1024  # bytes; the unit of sharing on disk, in DRAM and on the wire
 PAGE_SIZE = 4096  # bytes; what a mapped blob or a large weight is aligned to
 
@@ -20,6 +20,7 @@ MODULE_MEDIA_TYPE = "application/vnd.infc.module.v1.vmfb"
 CHUNK_MEDIA_TYPE = "application/vnd.cncf.model.weight.v1.raw"
 
 DType = Literal["f64", "f32", "f16", "bf16", "i64", "i32", "i16", "i8", "u8", "bool"]
+Values = Literal["random", "zeros", "largest", "smallest", "masked"]  # of the inputs: `compiler/sampling.py`
 Device = Literal["local-task", "vulkan", "cuda", "hip", "metal"]
 
 
@@ -101,24 +102,41 @@ class StageBuild(Struct, frozen=True, kw_only=True):
 
 
 class OutputCheck(Struct, frozen=True, kw_only=True):
-    """The comparison of one output with PyTorch's over all trials.
+    """The comparison of one output with PyTorch's, over all trials with one kind of values.
 
     `max_abs_error` is the largest absolute difference; `max_rel_error` the largest of each trial's difference divided
-    by that trial's largest reference magnitude; `tolerance` bounds `max_rel_error`.
+    by that trial's largest reference magnitude; `tolerance` bounds `max_rel_error`. `not_finite` counts the elements
+    that are NaN or infinite, and the same on both sides; they have no error. `reference_error` is there where the
+    dtype's own tolerance was not enough: errors are then those against PyTorch in f64, it is PyTorch's own, relative,
+    in the model's dtype, and the tolerance is a multiple of it.
     """
 
+    values: Values
     output: str
     max_abs_error: float
     max_rel_error: float
     tolerance: float
+    not_finite: int
+    reference_error: float | None
+
+
+class LeftOut(Struct, frozen=True, kw_only=True):
+    """A kind of values that was not compared, or not in full, and why."""
+
+    values: Values
+    why: str
 
 
 class VerifyReport(Struct, frozen=True, kw_only=True):
-    """How one target was compared with PyTorch before the artifact was called done."""
+    """How one target was compared with PyTorch.
+
+    `trials` is how many inputs were drawn at random, beside those of the other kinds of values.
+    """
 
     trials: int
     seed: int
     outputs: tuple[OutputCheck, ...]
+    left_out: tuple[LeftOut, ...]
 
 
 class TargetBuild(Struct, frozen=True, kw_only=True):
@@ -126,7 +144,8 @@ class TargetBuild(Struct, frozen=True, kw_only=True):
 
     `device` is the IREE device that runs it. `machine` is the processor that its machine code is for, as `uname -m` has
     it, and empty where the device alone matters; `features` are CPU features that must be there before a module is
-    loaded. `verify` is None where the host that compiled it could not run it.
+    loaded. `verify` is None where it was not compared with PyTorch: because the host that compiled it could not run it,
+    or, with `skipped`, because that was not wanted (`--no-verify`).
     """
 
     target: str
@@ -135,6 +154,7 @@ class TargetBuild(Struct, frozen=True, kw_only=True):
     features: tuple[str, ...]
     stages: tuple[StageBuild, ...]
     verify: VerifyReport | None
+    skipped: bool
 
 
 class Stage(Struct, frozen=True, kw_only=True):

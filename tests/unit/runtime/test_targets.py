@@ -16,14 +16,16 @@ from support.configs import MODELS
 
 HERE = platform.machine()
 ELSEWHERE = "aarch64" if HERE != "aarch64" else "x86_64"
-REPORT = VerifyReport(trials=3, seed=0, outputs=())
+REPORT = VerifyReport(trials=3, seed=0, outputs=(), left_out=())
 
 
 def build(
     name: str, machine: str = HERE, device: Device = "local-task", *, verify: VerifyReport | None = None
 ) -> TargetBuild:
     """A build without stages."""
-    return TargetBuild(target=name, device=device, machine=machine, features=(), stages=(), verify=verify)
+    return TargetBuild(
+        target=name, device=device, machine=machine, features=(), stages=(), verify=verify, skipped=False
+    )
 
 
 def artifact_with(path: Path, *builds: TargetBuild) -> Artifact:
