@@ -11,6 +11,14 @@ from torch_mlir import ir
 from infc.errors import CompileError
 
 
+class PassError(CompileError):
+    """A CompileError of a pass about one operation: in `infc-opt` it comes with the operation's place in the text."""
+
+    def __init__(self, op: Any, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.location: ir.Location = op.location
+
+
 @dataclasses.dataclass(frozen=True)
 class Pass:
     """Base of all passes. `name` is the pass's name in a pipeline, `infer-…` or `mem-…` or `rpc-…`."""
@@ -37,6 +45,14 @@ class Pass:
                 )
             values[fields[key].name] = _parse_value(cls.name, key, value, fields[key].type)
         return cls(**values)
+
+    @classmethod
+    def describe_options(cls) -> list[str]:
+        """One line for each option: its name, its type and its default."""
+        return [
+            f"{field.name.replace('_', '-')}: {getattr(field.type, '__name__', field.type)} (default {field.default!r})"
+            for field in dataclasses.fields(cls)
+        ]
 
     def __str__(self) -> str:
         options = [

@@ -8,7 +8,7 @@ from torch_mlir.passmanager import PassManager
 
 from infc.errors import CompileError
 
-from .base import Pass
+from .base import Pass, PassError
 from .registry import is_ours, lookup
 
 # The compiler's middle, up to where the target matters.
@@ -102,7 +102,8 @@ def _callback(one: Pass, failures: list[CompileError]) -> Any:
         except CompileError as error:
             message = f"{one.name}: {error.message}"
             failures.append(CompileError(message, hint=error.hint, stage=one.name))
-            op.location.emit_error(message)
+            place = error.location if isinstance(error, PassError) else op.location
+            place.emit_error(message)
             handle.signal_pass_failure()
 
     return call

@@ -5,10 +5,8 @@ from typing import ClassVar
 
 from torch_mlir import ir
 
-from infc.errors import CompileError
-
 from ..dialects.infer import Weight
-from .base import Pass
+from .base import Pass, PassError
 from .walk import operations
 
 WEIGHTS_ATTRIBUTE = "infer.weights"
@@ -47,7 +45,7 @@ class RaiseWeights(Pass):
             if key is None:
                 continue
             if key not in digests:
-                raise CompileError(f"resource {key!r} has no entry in {WEIGHTS_ATTRIBUTE}", stage=self.name)
+                raise PassError(op, f"resource {key!r} has no entry in {WEIGHTS_ATTRIBUTE}")
             kind = op.results[0].type
             with op.location, ir.InsertionPoint(op):
                 weight = Weight(

@@ -1,13 +1,13 @@
 """`infer-verify-contract`: what holds between two parts of the compiler, checked."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch_mlir import ir
 
 from infc.errors import CompileError
 
-from .base import Pass
+from .base import Pass, PassError
 from .walk import operations
 
 LITERAL_LIMIT = 1024  # bytes
@@ -37,21 +37,23 @@ class VerifyContract(Pass):
             raise CompileError(f"there is no contract {self.level}", hint="level=1", stage=self.name)
         for op in operations(module):
             if op.operation.name.startswith("torch."):
-                raise CompileError(f"contract 1: {op.operation.name} was not lowered", stage=self.name)
+                raise PassError(op, f"contract 1: {op.operation.name} was not lowered")
             if op.operation.name == "arith.constant":
-                self._check_literal(op.attributes["value"], op.results[0].type)
+                _check_literal(op)
 
-    def _check_literal(self, value: ir.Attribute, kind: ir.Type) -> None:
-        if not isinstance(kind, ir.RankedTensorType):
-            return
-        if not isinstance(value, ir.DenseElementsAttr):
-            raise CompileError(f"contract 1: a resource of type {kind} is no infer.weight", stage=self.name)
-        if value.is_splat:
-            return
-        size = len(value) * ir.ShapedType(kind).element_type.width // 8
-        if size > LITERAL_LIMIT:
-            raise CompileError(
-                f"contract 1: a literal of {size} bytes ({kind}), at most {LITERAL_LIMIT} are allowed",
-                hint="register it as a buffer of the module, so that it becomes a weight",
-                stage=self.name,
-            )
+
+def _check_literal(op: Any) -> None:
+    value, kind = op.attributes["value"], op.results[0].type
+    if not isinstance(kind, ir.RankedTensorType):
+        return
+    if not isinstance(value, ir.DenseElementsAttr):
+        raise PassError(op, f"contract 1: a resource of type {kind} is no infer.weight")
+    if value.is_splat:
+        return
+    size = len(value) * ir.ShapedType(kind).element_type.width // 8
+    if size > LITERAL_LIMIT:
+        raise PassError(
+            op,
+            f"contract 1: a literal of {size} bytes ({kind}), at most {LITERAL_LIMIT} are allowed",
+            hint="register it as a buffer of the module, so that it becomes a weight",
+        )

@@ -1,4 +1,4 @@
-// RUN: infc-opt --verify-diagnostics %s | filecheck %s
+// RUN: not infc-opt %s 2>&1 | filecheck %s
 
-// CHECK: Unable to parse module assembly
+// CHECK: error: {{.*}}not-mlir.mlir:4:1: custom op 'this' is unknown
 this is not a module
