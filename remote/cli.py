@@ -47,6 +47,7 @@ class Size(click.ParamType[int]):
 @click.option("--drain", default=30.0, show_default=True, type=Seconds(), metavar="SECONDS",
               help="For accepted requests to finish when the pool is stopped.")  # fmt: skip
 @click.option("--max-message", default="256MiB", show_default=True, type=Size(), help="Largest request.")
+@click.option("--allow-unverified", is_flag=True, help="Serve also what was never compared with PyTorch, and log it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the line that says it is ready as JSON.")
 @click.option("-v", "--verbose", is_flag=True, help="Log each request.")
 def serve(
@@ -57,6 +58,7 @@ def serve(
     deadline: float,
     drain: float,
     max_message: int,
+    allow_unverified: bool,
     as_json: bool,
     verbose: bool,
 ) -> None:
@@ -68,7 +70,7 @@ def serve(
     level = logging.DEBUG if verbose else logging.INFO
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     logging.getLogger("infc").setLevel(level)
-    models = _open(artifacts)
+    models = _open(artifacts, allow_unverified=allow_unverified)
 
     import asyncio
 
@@ -85,7 +87,7 @@ def serve(
     asyncio.run(serve_pool(models, listen=address, executors=executors, limits=limits, on_ready=on_ready))
 
 
-def _open(paths: Sequence[Path]) -> list[Any]:
+def _open(paths: Sequence[Path], *, allow_unverified: bool) -> list[Any]:
     from ..runtime.artifact import Artifact
     from .pool.controller import Model
 
@@ -93,7 +95,7 @@ def _open(paths: Sequence[Path]) -> list[Any]:
     for path in paths:
         # Executors load this file's native code without hashing it again.
         with Artifact.open(path, check=True) as artifact:
-            models.append(Model.of(artifact))
+            models.append(Model.of(artifact, allow_unverified=allow_unverified))
     name, count = Counter(model.name for model in models).most_common(1)[0]
     if count > 1:
         same = ", ".join(model.path for model in models if model.name == name)

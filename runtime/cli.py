@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from rich.console import Console
 
-    from .artifact import Method
+    from .artifact import Artifact, Method
 
 _PATH = click.Path(path_type=Path)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
@@ -77,6 +77,7 @@ def run(
 
     with Artifact.open(artifact, check=True) as opened:
         entry = opened.method(method)
+        _warn_if_unverified(opened, target)
         inputs = _inputs(entry, given, fill, seed)
         with Session.attach(opened, target=target, device=device) as session:
             outputs = session.run(inputs, entry.name)
@@ -93,6 +94,14 @@ def run(
     import msgspec
 
     click.echo(msgspec.json.encode({"method": entry.name, "outputs": summaries}).decode())
+
+
+def _warn_if_unverified(artifact: "Artifact", target: str | None) -> None:
+    from .targets import choose, unverified
+
+    build = choose(artifact, target)
+    if build.verify is None:
+        click.echo(f"warning: target {build.target!r} was never compared with PyTorch: {unverified(build)}", err=True)
 
 
 def _inputs(method: "Method", given: tuple[str, ...], fill: bool, seed: int) -> "dict[str, np.ndarray]":

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infc.errors import DeadlineExceeded, InfcError, ModelNotFound, Overloaded, PoolUnavailable
+from infc.errors import ArtifactError, DeadlineExceeded, InfcError, ModelNotFound, Overloaded, PoolUnavailable
 
-from ...runtime.artifact import Artifact, Method, interface_digest
-from ...runtime.targets import choose
+from ...runtime.artifact import Artifact, Method, TargetBuild, interface_digest
+from ...runtime.targets import choose, unverified
 from .messages import Attach, Infer, Tensor
 from .options import Limits
 from .supervisor import Work
@@ -35,23 +35,38 @@ class Model:
     outputs: tuple[Tensor, ...]
 
     @staticmethod
-    def of(artifact: Artifact) -> "Model":
+    def of(artifact: Artifact, *, allow_unverified: bool = False) -> "Model":
         """What the pool needs to know about an artifact, and which of its targets this host runs.
 
         Raises:
-            ArtifactError: it has none that this host can run.
+            ArtifactError: it has none that this host can run, or none of those was compared with PyTorch and
+                `allow_unverified` is not given.
         """
         method = artifact.method()
+        build = choose(artifact)
+        if build.verify is None:
+            _unverified(artifact, build, allowed=allow_unverified)
         return Model(
             name=artifact.config.name,
             digest=artifact.digest,
             interface=interface_digest(artifact.config.interface),
             path=str(artifact.path.resolve()),
-            target=choose(artifact).target,
+            target=build.target,
             method=method,
             inputs=tuple(Tensor(spec.name, spec.dtype, spec.shape) for spec in method.inputs),
             outputs=tuple(Tensor(spec.name, spec.dtype, spec.shape) for spec in method.outputs),
         )
+
+
+def _unverified(artifact: Artifact, build: TargetBuild, *, allowed: bool) -> None:
+    what = f"{artifact.path}: target {build.target!r} was never compared with PyTorch: {unverified(build)}"
+    if not allowed:
+        raise ArtifactError(
+            what,
+            hint="`infc verify OUT.infc SRC -o OUT.infc` compares it here and writes that down; --allow-unverified "
+            "serves it as it is",
+        )
+    _log.warning("%s; served because of --allow-unverified", what)
 
 
 class Pool:

@@ -130,6 +130,8 @@ def write_artifact(
     form: Form = "tar",
     features: tuple[str, ...] = (),
     iree: str = "",
+    verify: VerifyReport | None = REPORT,
+    skipped: bool = False,
 ) -> Path:
     """One stage, target `cpu`. `iree` is the version that the artifact claims; the installed one by default."""
     with ArtifactWriter(path, form=form) as writer:
@@ -160,8 +162,8 @@ def write_artifact(
                         machine=platform.machine(),
                         features=features,
                         stages=(stage,),
-                        verify=REPORT,
-                        skipped=False,
+                        verify=verify,
+                        skipped=skipped,
                     ),
                 ),
                 memory_plan=tuple(MemoryStep(stage="main", key=placed.key) for placed in slab.weights),
