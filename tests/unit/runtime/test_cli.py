@@ -46,7 +46,15 @@ def test_inspect_shows_every_section(embed_artifact: Path) -> None:
     with Artifact.open(embed_artifact) as artifact:
         assert artifact.digest in text
         assert interface_digest(artifact.config.interface) in text
-    for expected in ("i64[2, 3] in 0..15", "IREE 3.13.0", "row_major", "f32[16, 4]", "4.1 kB", "never compared"):
+    for expected in (
+        "i64[2, 3] in 0..15",
+        "IREE 3.13.0",
+        "row_major",
+        "f32[16, 4]",
+        "4.1 kB",
+        "1.25e-06",
+        "it was too large",
+    ):
         assert expected in text
 
 
