@@ -7,13 +7,11 @@ import click
 
 if TYPE_CHECKING:
     import numpy as np
-    from rich.console import Console
 
     from .artifact import Artifact, Method
 
 _PATH = click.Path(path_type=Path)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
-_PIPE_WIDTH = 160  # columns, where stdout is no terminal and has no width of its own
 
 
 @click.command("inspect")
@@ -42,9 +40,10 @@ def inspect(artifact: Path, weights: bool, as_json: bool) -> None:
             }
             click.echo(msgspec.json.encode(document).decode())
             return
+        from .console import console
         from .report import show_artifact
 
-        show_artifact(opened, interface, _console(), weights=weights)
+        show_artifact(opened, interface, console(), weights=weights)
 
 
 @click.command("run")
@@ -85,11 +84,12 @@ def run(
         from .arrays import save_arrays
 
         save_arrays(output, outputs)
+    from .console import console
     from .report import Summary, show_outputs
 
     summaries = [Summary.of(name, array) for name, array in outputs.items()]
     if not as_json:
-        show_outputs(summaries, _console())
+        show_outputs(summaries, console())
         return
     import msgspec
 
@@ -130,12 +130,3 @@ def _inputs(method: "Method", given: tuple[str, ...], fill: bool, seed: int) -> 
             hint="give --input NAME=file.npy for each, or --random",
         )
     return inputs
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _PIPE_WIDTH
-    return console

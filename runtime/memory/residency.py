@@ -1,6 +1,7 @@
 """What is in a tier now: the bookkeeping that no policy can get wrong."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from infc.errors import InfcError
@@ -57,6 +58,11 @@ class Residency:
     def free(self) -> int | None:
         """Bytes that can be filled without evicting anything; None where everything fits."""
         return None if self.capacity is None else self.capacity - self.used
+
+    def missing(self, accesses: Iterable[Access]) -> list[Access]:
+        """Those whose chunk is not there."""
+        sizes = self._sizes
+        return [access for access in accesses if access.chunk not in sizes]
 
     def touch(self, access: Access) -> Change:
         """Tells the policy of an access, and makes the chunk resident if the policy makes room for it.

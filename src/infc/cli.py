@@ -35,6 +35,7 @@ COMMANDS = {
     "run": Entry("infc.runtime.cli:run", "Run an artifact here, once.", "pool"),
     "codegen": Entry("infc.codegen.cli:codegen", "Write a client package and a pointer file.", "compile"),
     "serve": Entry("infc.remote.cli:serve", "Serve artifacts from a pool.", "pool"),
+    "memory": Entry("infc.runtime.memory.cli:memory", "Plan the memory that models' weights live in.", "pool"),
     "doctor": Entry("infc.doctor:doctor", "Report versions, devices and kernel features."),
 }
 
