@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from infc.errors import InfcError
+from infc.errors import UsageError
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15,
           "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40, "PI": 2**50}  # fmt: skip
@@ -30,11 +30,11 @@ class Tier:
 
     def __post_init__(self) -> None:
         if self.capacity is not None and self.capacity < 0:
-            raise InfcError(f"tier {self.name!r} has a capacity of {self.capacity} bytes, expected 0 or more")
+            raise UsageError(f"tier {self.name!r} has a capacity of {self.capacity} bytes, expected 0 or more")
         if not 0 < self.bandwidth < float("inf"):
-            raise InfcError(f"tier {self.name!r} has a bandwidth of {self.bandwidth} bytes a second, expected above 0")
+            raise UsageError(f"tier {self.name!r} has a bandwidth of {self.bandwidth} bytes a second, expected above 0")
         if not 0 <= self.latency < float("inf"):
-            raise InfcError(f"tier {self.name!r} has a latency of {self.latency} s, expected 0 or more")
+            raise UsageError(f"tier {self.name!r} has a latency of {self.latency} s, expected 0 or more")
 
     def seconds(self, size: int) -> float:
         """How long it takes to read a chunk of `size` bytes out of this tier."""
@@ -45,12 +45,12 @@ def parse_tier(text: str) -> Tier:
     """A tier from `NAME=CAPACITY:BANDWIDTH[:LATENCY]`, as in `dram=512GiB:25GB/s:5us` or `store=all:1GB/s:20ms`.
 
     Raises:
-        InfcError: it does not read like that.
+        UsageError: it does not read like that.
     """
     name, separator, rest = text.partition("=")
     parts = rest.split(":")
     if not name or not separator or len(parts) not in (2, 3) or not parts[1].lower().endswith("/s"):
-        raise InfcError(
+        raise UsageError(
             f"tier {text!r}: expected NAME=CAPACITY:BANDWIDTH[:LATENCY]",
             hint="dram=512GiB:25GB/s:5us, for example; the capacity `all` means that every model fits",
         )
@@ -63,11 +63,11 @@ def parse_size(text: str) -> int:
     """Bytes from `435MB`, `2MiB`, `16 GiB` or `1000`.
 
     Raises:
-        InfcError: it is no size.
+        UsageError: it is no size.
     """
     match = _SIZE.fullmatch(text.strip())
     if match is None or (match[2].upper() == "I"):
-        raise InfcError(f"{text!r} is no size", hint="435MB, 2MiB or 16GiB would be")
+        raise UsageError(f"{text!r} is no size", hint="435MB, 2MiB or 16GiB would be")
     return round(float(match[1]) * _UNITS[match[2].upper()])
 
 
@@ -75,9 +75,9 @@ def parse_seconds(text: str) -> float:
     """Seconds from `5us`, `1.5ms` or `2s`.
 
     Raises:
-        InfcError: it is no time.
+        UsageError: it is no time.
     """
     match = _TIME.fullmatch(text.strip())
     if match is None:
-        raise InfcError(f"{text!r} is no time", hint="5us, 1.5ms or 2s would be")
+        raise UsageError(f"{text!r} is no time", hint="5us, 1.5ms or 2s would be")
     return float(match[1]) * _SECONDS[match[2].lower()]

@@ -1,6 +1,6 @@
 """Keep the beginning of every model."""
 
-from infc.errors import InfcError
+from infc.errors import UsageError
 
 from ..access import Access, ChunkId
 from .lru import LRU
@@ -18,7 +18,7 @@ class PinPrefix:
 
     def __init__(self, *, steps: int = 8) -> None:
         if steps < 0:
-            raise InfcError(f"pin-prefix: steps is {steps}, expected 0 or more")
+            raise UsageError(f"pin-prefix: steps is {steps}, expected 0 or more")
         self._steps = steps
         self._first = LRU()
         self._rest = LRU()

@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
-from infc.errors import InfcError
+from infc.errors import UsageError
 
 from .protocol import Policy
 
@@ -34,7 +34,7 @@ def make_policy(text: str) -> Policy:
     """A new policy from `NAME` or `NAME:option=value,…`, as in `pin-prefix:steps=4`.
 
     Raises:
-        InfcError: no policy of that name, several of them, options that it does not take, or a class that is none.
+        UsageError: no policy of that name, several of them, options that it does not take, or a class that is none.
     """
     name, _, given = text.partition(":")
     factory = _factory(name)
@@ -42,12 +42,12 @@ def make_policy(text: str) -> Policy:
     try:
         policy = factory(**options)
     except TypeError as error:
-        raise InfcError(
+        raise UsageError(
             f"policy {text!r}: {error}", hint="the options are the keyword arguments of its class"
         ) from error
     missing = [method for method in _METHODS if not callable(getattr(policy, method, None))]
     if missing:
-        raise InfcError(
+        raise UsageError(
             f"policy {name!r} is a {type(policy).__name__}, which lacks {', '.join(missing)}",
             hint="a policy has the methods of infc.runtime.memory.policies.Policy",
         )
@@ -58,19 +58,19 @@ def _factory(name: str) -> PolicyFactory:
     plugins = _plugins().get(name, [])
     if len(plugins) + (name in SHIPPED) > 1:
         sources = ", ".join(sorted({plugin.value for plugin in plugins}))
-        raise InfcError(f"policy {name!r} is defined more than once, by {sources}", hint="uninstall all but one")
+        raise UsageError(f"policy {name!r} is defined more than once, by {sources}", hint="uninstall all but one")
     if name in SHIPPED:
         module, _, attribute = SHIPPED[name].partition(":")
         return cast(PolicyFactory, getattr(import_module(f".{module}", __package__), attribute))
     if not plugins:
-        raise InfcError(
+        raise UsageError(
             f"no policy {name!r}",
             hint=f"there are {', '.join(policy_names())}; a package adds its own in the entry point group {GROUP}",
         )
     try:
         return cast(PolicyFactory, plugins[0].load())
     except (ImportError, AttributeError) as error:
-        raise InfcError(f"policy {name!r} ({plugins[0].value}) cannot be loaded: {error}") from error
+        raise UsageError(f"policy {name!r} ({plugins[0].value}) cannot be loaded: {error}") from error
 
 
 def _plugins() -> dict[str, list[EntryPoint]]:
@@ -86,7 +86,7 @@ def _options(text: str, given: str) -> dict[str, object]:
     for part in filter(None, given.split(",")):
         key, separator, value = part.partition("=")
         if not separator or not key.isidentifier():
-            raise InfcError(f"policy {text!r}: {part!r} is no option", hint="pin-prefix:steps=4, for example")
+            raise UsageError(f"policy {text!r}: {part!r} is no option", hint="pin-prefix:steps=4, for example")
         try:
             options[key] = ast.literal_eval(value)
         except (ValueError, SyntaxError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from infc.errors import InfcError
+from infc.errors import UsageError
 
 from ..access import Access
 from ..policies import Foresight, Policy, make_policy
@@ -65,14 +65,14 @@ class Simulation:
         warmup: the share of the calls, from the first, that is not counted.
 
     Raises:
-        InfcError: the policy needs the future in a fleet where it cannot be told, or its name or options are wrong.
+        UsageError: the policy needs the future in a fleet where it cannot be told, or its name or options are wrong.
     """
 
     def __init__(
         self, workload: Workload, hardware: Hardware, policy: str, *, chunk: int = 2 << 20, warmup: float = 0.0
     ) -> None:
         if chunk < 1 or not 0 <= warmup < 1:
-            raise InfcError(f"a chunk of {chunk} bytes and a warm-up of {warmup}; expected 1 or more, and 0 to below 1")
+            raise UsageError(f"a chunk of {chunk} bytes and a warm-up of {warmup}; expected 1 or more, and 0 to below 1")
         self._workload = workload
         self._hardware = hardware
         self._policy = policy
@@ -110,7 +110,7 @@ class Simulation:
             return policy
         bounded = [tier.name for tier in self._hardware.tiers if tier.capacity is not None]
         if self._hardware.devices > 1 or bounded != [self._hardware.tiers[0].name]:
-            raise InfcError(
+            raise UsageError(
                 f"policy {self._policy!r} needs to know what each tier will be asked for, which depends on the others",
                 hint="simulate it with one device and one tier below, which holds everything",
             )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from infc.errors import InfcError
+from infc.errors import UsageError
 
 from ..tier import Tier
 
@@ -30,16 +30,16 @@ class Hardware:
 
     def __post_init__(self) -> None:
         if len(self.tiers) < 2 or self.tiers[-1].capacity is not None:
-            raise InfcError(
+            raise UsageError(
                 f"{len(self.tiers)} tiers, expected two or more, the last of which holds everything",
                 hint="--tier device=24GiB:1TB/s --tier dram=256GiB:25GB/s --tier disk=all:2GB/s, for example",
             )
         if len({tier.name for tier in self.tiers}) < len(self.tiers):
-            raise InfcError(f"two tiers have one name: {', '.join(tier.name for tier in self.tiers)}")
+            raise UsageError(f"two tiers have one name: {', '.join(tier.name for tier in self.tiers)}")
         if self.devices < 1 or self.devices_per_host < 1:
-            raise InfcError(f"{self.devices} devices, {self.devices_per_host} on a host; expected 1 or more of each")
+            raise UsageError(f"{self.devices} devices, {self.devices_per_host} on a host; expected 1 or more of each")
         if self.window < 0 or self.compute < 0:
-            raise InfcError(f"a window of {self.window} bytes and {self.compute} s of computing; expected 0 or more")
+            raise UsageError(f"a window of {self.window} bytes and {self.compute} s of computing; expected 0 or more")
 
     @property
     def hosts(self) -> int:

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from infc.errors import InfcError
+from infc.errors import UsageError
 
 from ..tier import parse_size
 from .workload import Floats, Ints, Workload
@@ -47,7 +47,7 @@ class Zipf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         """Bytes of each of so many models; drawn on its own, so that calls do not change when sizes do."""
         median = parse_size(self.size)
         if not 1 <= median <= 1 << 46:
-            raise InfcError(f"size is {self.size!r}, expected 1 byte to 64 TiB")
+            raise UsageError(f"size is {self.size!r}, expected 1 byte to 64 TiB")
         rng = np.random.default_rng((self.seed, 1))
         drawn = median * np.exp(self.spread * rng.standard_normal(models))
         # A family's members are of one size, as fine-tunes of one model are.
@@ -116,7 +116,7 @@ def synthetic(text: str) -> Workload:
     """A workload from `KIND:option=value,…`, as in `zipf:models=3000,requests=1000000,rate=200`.
 
     Raises:
-        InfcError: an option that the kind does not have, or a value that it does not take.
+        UsageError: an option that the kind does not have, or a value that it does not take.
     """
     kind, _, given = text.partition(":")
     return parse_options(text, given, KINDS[kind]).workload()
@@ -126,19 +126,19 @@ def parse_options(text: str, given: str, kind: type[Kind]) -> Kind:
     """Options `name=value,…` as the struct that has them as fields.
 
     Raises:
-        InfcError: an unknown option or a wrong value.
+        UsageError: an unknown option or a wrong value.
     """
     options: dict[str, str | float] = {}
     for part in filter(None, given.split(",")):
         name, separator, value = part.partition("=")
         if not separator:
-            raise InfcError(f"trace {text!r}: {part!r} is no option", hint="zipf:models=3000,rate=200, for example")
+            raise UsageError(f"trace {text!r}: {part!r} is no option", hint="zipf:models=3000,rate=200, for example")
         options[name] = _number(value)
     try:
         return msgspec.convert(options, kind, strict=False)
     except msgspec.ValidationError as error:
         names = ", ".join(kind.__struct_fields__)
-        raise InfcError(f"trace {text!r}: {error}", hint=f"its options are {names}") from error
+        raise UsageError(f"trace {text!r}: {error}", hint=f"its options are {names}") from error
 
 
 def _number(text: str) -> str | float:

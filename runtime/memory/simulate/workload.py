@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from infc.errors import InfcError
+from infc.errors import InfcError, UsageError
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -55,12 +55,12 @@ class Workload:
             chunk: bytes of a chunk; the last one may be shorter.
 
         Raises:
-            InfcError: so many chunks that the simulation would not end.
+            UsageError: so many chunks that the simulation would not end.
         """
         size = int(self.sizes[model])
         count = -(-size // chunk)
         if count > _MOST:
-            raise InfcError(
+            raise UsageError(
                 f"model {model} of {size} bytes has {count} chunks of {chunk} bytes, more than the {_MOST} it may have",
                 hint="simulate larger chunks: --chunk 64MiB, for example",
             )

@@ -65,6 +65,6 @@ def test_the_page_s_policy_runs_beside_the_shipped_ones(installed: Path) -> None
 def test_an_entry_point_that_is_wrong_is_named(installed: Path, entry: str, message: str) -> None:
     (installed / "my_policies-0.1.dist-info" / "entry_points.txt").write_text(f"[infc.memory_policies]\n{entry}\n")
     done = simulate(installed, entry.partition(" ")[0])
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {message}")
     assert "Traceback" not in done.stderr
