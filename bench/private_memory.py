@@ -14,6 +14,7 @@ import numpy as np
 
 from infc.runtime.artifact import Artifact
 from infc.runtime.session import Session
+from infc.runtime.shapes import sized
 
 
 def private_bytes() -> int:
@@ -23,7 +24,7 @@ def private_bytes() -> int:
 
 def main() -> None:
     artifact = Artifact.open(sys.argv[1])
-    inputs = {spec.name: np.zeros(spec.shape, np.int64) for spec in artifact.method().inputs}
+    inputs = {spec.name: np.zeros(sized(spec, {}), np.int64) for spec in artifact.method().inputs}
     before = private_bytes()
     session = Session.attach(artifact)
     attached = private_bytes()

@@ -9,6 +9,7 @@ import re
 from base64 import b64encode
 from pathlib import Path
 from textwrap import wrap
+from typing import cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -75,6 +76,9 @@ def _environment() -> Environment:
 
 def _literal(value: object) -> str:
     """A Python literal, ASCII only; double quotes where nothing in the text needs others."""
+    if isinstance(value, tuple):
+        parts = [_literal(part) for part in cast("tuple[object, ...]", value)]
+        return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
     text = ascii(value)
     if isinstance(value, str) and text.startswith("'") and '"' not in text:
         return f'"{text[1:-1]}"'

@@ -6,7 +6,7 @@ from typing import Literal
 
 from infc.errors import ArtifactError
 
-from ..runtime.artifact import Config, TensorSpec, interface_digest
+from ..runtime.artifact import Config, Dim, TensorSpec, interface_digest
 from .names import class_name, identifier, unique
 
 # infc's dtype: the protocol's, numpy's scalar type, numpy's dtype as text. numpy has no bfloat16.
@@ -31,7 +31,7 @@ class TensorView:
     argument: str
     name: str
     dtype: str
-    shape: tuple[int, ...]
+    shape: tuple[int | str, ...]
     low: int | None
     high: int | None
 
@@ -89,6 +89,7 @@ class ModelView:
     inputs: tuple[TensorView, ...]
     positional: int
     outputs: tuple[TensorView, ...]
+    dims: tuple[Dim, ...]
 
     @property
     def several(self) -> bool:
@@ -158,6 +159,7 @@ def view(config: Config, package: str | None) -> ModelView:
         inputs=_tensors(method.inputs, "input"),
         positional=method.positional,
         outputs=_tensors(method.outputs, "output"),
+        dims=method.dims,
     )
 
 

@@ -10,8 +10,9 @@ from torch_mlir import ir
 
 from ..passes import pipeline
 from ..passes.cost import flops
-from ..runtime.artifact import MODULE_MEDIA_TYPE, ArtifactWriter, Slab, StageBuild, TargetBuild
+from ..runtime.artifact import MODULE_MEDIA_TYPE, ArtifactWriter, ModuleBuild, Slab, StageBuild, TargetBuild
 from . import iree
+from .interface import METHOD
 from .targets import Target
 from .temps import Temps
 from .weights import WeightTable, WeightUse, weight_uses
@@ -84,7 +85,8 @@ def write(
         digest = writer.add_blob(module.code, MODULE_MEDIA_TYPE)
         if lowered.uses not in slabs:
             slabs[lowered.uses] = writer.add_slab(weights.data(list(lowered.uses)))
-        built = StageBuild(stage=stage, module=digest, module_size=len(module.code), slab=slabs[lowered.uses])
+        code = ModuleBuild(method=METHOD, module=digest, size=len(module.code))
+        built = StageBuild(stage=stage, modules=(code,), slab=slabs[lowered.uses])
         builds.append(
             TargetBuild(
                 target=target.name,

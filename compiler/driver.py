@@ -17,6 +17,7 @@ from infc.errors import UsageError
 
 from ..runtime.artifact import (
     SCHEMA_VERSION,
+    UNKNOWN,
     Artifact,
     ArtifactWriter,
     Config,
@@ -30,6 +31,7 @@ from ..runtime.artifact import (
     Toolchain,
 )
 from ..runtime.artifact.dtypes import byte_size
+from ..runtime.shapes import sized
 from ..runtime.targets import obstacle
 from . import build, targets
 from .doors import Request, read_source
@@ -168,7 +170,8 @@ def _has_doubles(program: Program, weights: WeightTable) -> bool:
 
 
 def _bytes_touched(method: Method, slab: Slab) -> int:
-    values = sum(byte_size(spec.dtype, spec.shape) for spec in (*method.inputs, *method.outputs))
+    largest = {dim.name: dim.high for dim in method.dims} | {UNKNOWN: 0}
+    values = sum(byte_size(spec.dtype, sized(spec, largest)) for spec in (*method.inputs, *method.outputs))
     return values + sum(weight.length for weight in slab.weights)
 
 

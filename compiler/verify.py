@@ -10,6 +10,7 @@ from infc.errors import SourceError, VerifyError
 
 from ..runtime.artifact import Artifact, LeftOut, OutputCheck, TensorSpec, Values, VerifyReport
 from ..runtime.session import Session
+from ..runtime.shapes import sized
 from .comparison import Disagreement, Gap, compare, judge, to_numpy
 from .export import Program
 from .reference import Reference, Tensors
@@ -67,7 +68,7 @@ def draw_trials(program: Program, reference: Reference, count: int, seed: int) -
     fixed: Tensors = {}
     plan: list[Values] = [*_random(count), *kinds(specs)]
     for number, values in enumerate(plan):
-        drawn = {spec.name: draw(values, spec, example, spec.shape, generator) for spec, example in specs}
+        drawn = {spec.name: draw(values, spec, example, sized(spec, {}), generator) for spec, example in specs}
         try:
             yield _trial(reference, values, number, drawn | fixed)
         except SourceError as error:

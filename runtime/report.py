@@ -61,6 +61,8 @@ def show_artifact(artifact: Artifact, interface: str, console: Console, *, weigh
     console.print(_table("artifact", ("", ""), facts))
     console.print(_interface(config))
     console.print(_builds(config))
+    if any(build.candidates for build in config.targets):
+        console.print(_candidates(config))
     if weights:
         for build in config.targets:
             for stage in build.stages:
@@ -77,6 +79,7 @@ def _interface(config: Config) -> Table:
         ends: list[tuple[str, TensorSpec]] = [("input", spec) for spec in method.inputs]
         ends += [("output", spec) for spec in method.outputs]
         rows += [(method.name, end, spec.name, describe(spec)) for end, spec in ends]
+        rows += [(method.name, "dim", dim.name, f"{dim.low} to {dim.high}") for dim in method.dims]
     return _table("interface", ("method", "", "name", "tensor"), rows)
 
 
@@ -87,7 +90,8 @@ def _builds(config: Config) -> Table:
             build.target,
             stage.stage,
             placements[stage.stage],
-            decimal(stage.module_size),
+            str(len({module.module for module in stage.modules})),
+            decimal(sum({module.module: module.size for module in stage.modules}.values())),
             str(len(stage.slab.weights)),
             decimal(stage.slab.length),
             f"{len(stage.slab.chunks)} ({len(set(stage.slab.chunks))})",
@@ -96,8 +100,21 @@ def _builds(config: Config) -> Table:
         for build in config.targets
         for stage in build.stages
     ]
-    columns = ("target", "stage", "placement", "module >", "weights >", "slab >", "chunks (unique) >", "CPU features")
+    columns = (
+        "target", "stage", "placement", "modules >", "code >", "weights >", "slab >", "chunks (unique) >",
+        "CPU features",
+    )  # fmt: skip
     return _table("stages and slabs", columns, rows)
+
+
+def _candidates(config: Config) -> Table:
+    """What was tried for the methods with dynamic dims."""
+    rows = [
+        (build.target, each.method, each.name, "kept" if each.kept else "rejected", each.reason)
+        for build in config.targets
+        for each in build.candidates
+    ]
+    return _table("dynamic dims", ("target", "method", "candidate", "", "why"), rows)
 
 
 def _weights(target: str, stage: StageBuild) -> Table:

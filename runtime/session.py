@@ -1,9 +1,9 @@
 """Running an artifact in this process: weights mapped where they lie, the module loaded, calls checked."""
 
 from collections.abc import Mapping as Mappable
-from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
+from math import prod
 from operator import attrgetter
 from threading import Lock
 from typing import Any
@@ -13,11 +13,12 @@ import numpy as np
 
 from infc.errors import ArtifactError, ExecutorFailed, InfcError
 
-from .artifact import Artifact, DType, Method, StageBuild
-from .artifact.dtypes import byte_size, numpy_dtype
+from .artifact import Artifact, StageBuild
+from .entries import Entry, Output, Way
 from .host import check_iree
-from .inputs import check_inputs
+from .inputs import checked_call
 from .memory import Mapping
+from .shapes import resolve, show
 from .targets import CPU_DEVICE, STATUS_ERRORS, choose
 from .transfer import download
 
@@ -29,18 +30,6 @@ _CPU_DEVICES = (CPU_DEVICE, "local-sync")  # their memory is the process's
 
 _MEMORY = int(rt.MemoryType.DEVICE_LOCAL)
 _USAGE = int(rt.BufferUsage.DEFAULT)
-_ELEMENTS: dict[DType, Any] = {
-    "f64": rt.HalElementType.FLOAT_64,
-    "f32": rt.HalElementType.FLOAT_32,
-    "f16": rt.HalElementType.FLOAT_16,
-    "bf16": rt.HalElementType.BFLOAT_16,
-    "i64": rt.HalElementType.INT_64,
-    "i32": rt.HalElementType.INT_32,
-    "i16": rt.HalElementType.INT_16,
-    "i8": rt.HalElementType.INT_8,
-    "u8": rt.HalElementType.UINT_8,
-    "bool": rt.HalElementType.BOOL_8,
-}
 
 
 @cache
@@ -58,25 +47,6 @@ def _device(uri: str) -> Any:
         raise InfcError(f"no device {uri!r} on this machine", hint=f"IREE has drivers for {known}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Output:
-    name: str
-    shape: list[int]
-    nbytes: int
-    raw: np.dtype  # what numpy reads the device's bytes as
-    dtype: np.dtype
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """What a call needs, looked up once."""
-
-    method: Method
-    function: Any
-    elements: tuple[Any, ...]
-    outputs: tuple[_Output, ...]
-
-
 class Session:
     """A model attached to a device of this process. A context manager. Calls from several threads run one after
     the other.
@@ -87,32 +57,25 @@ class Session:
     """
 
     def __init__(self, artifact: Artifact, stage: StageBuild, device: Any, *, mapped: bool) -> None:
-        where = str(artifact.path)
+        self._where = f"{artifact.path}: stage {stage.stage!r}"
         slab = stage.slab
         self._weights = _map(artifact, slab.chunks)
-        self._code = _map(artifact, (stage.module,))
+        self._code = {build.module: _map(artifact, (build.module,)) for build in stage.modules}
+        self._contexts: dict[str, tuple[Any, Any]] = {}
         self._device = device
         self._mapped = mapped
         self._allocate = device.allocator.allocate_buffer_copy
-        index = rt.ParameterIndex()
+        self._index = rt.ParameterIndex()
         if slab.length:
             handle = rt.FileHandle.wrap_memory(self._weights.view(), readable=True, writable=False)
             for weight in slab.weights:
-                index.add_from_file_handle(weight.key, handle, weight.length, weight.offset)
-        try:
-            module = rt.VmModule.wrap_buffer(_instance(), self._code.view())
-            parameters = rt.create_io_parameters_module(_instance(), index.create_provider(SCOPE))
-            self._context: Any = rt.VmContext(
-                _instance(), [parameters, rt.create_hal_module(_instance(), device), module]
-            )
-        except STATUS_ERRORS as error:
-            raise ArtifactError(
-                f"{where}: IREE cannot load the module of stage {stage.stage!r}: {_first_line(error)}",
-                hint="compile the model again with this infc",
-            ) from error
-        self._entries = {method.name: _entry(method, module, where) for method in artifact.config.interface.methods}
-        self._default = artifact.method().name
+                self._index.add_from_file_handle(weight.key, handle, weight.length, weight.offset)
         self._calls = Lock()
+        self._entries = {method.name: Entry.of(method, stage.modules) for method in artifact.config.interface.methods}
+        self._default = artifact.method().name
+        self._closed = False
+        for entry in self._entries.values():
+            self._load(entry.ways[0])  # the others when they are first needed
 
     @staticmethod
     def attach(artifact: Artifact, *, target: str | None = None, device: str | None = None) -> "Session":
@@ -167,27 +130,39 @@ class Session:
             ExecutorFailed: the model itself failed.
         """
         entry = self._entry(method)
-        arrays = check_inputs(entry.method, inputs)
+        arrays, sizes = checked_call(entry.method, inputs)
+        way, full = entry.ways[0], sizes
+        if sizes:
+            way = entry.way(sizes)
+            full = sizes | way.build.dims
+            arrays = entry.padded(arrays, full)
         arguments = rt.VmVariantList(len(arrays))
         results = rt.VmVariantList(len(entry.outputs))
         try:
             for array, element in zip(arrays, entry.elements, strict=True):
                 arguments.push_ref(self._allocate(_MEMORY, _USAGE, self._device, array, element))
             with self._calls:
-                self._context.invoke(entry.function, arguments, results)
+                if way.function is None:
+                    self._load(way)
+                way.context.invoke(way.function, arguments, results)
         except STATUS_ERRORS as error:
             raise ExecutorFailed(f"{entry.method.name} failed: {_first_line(error)}") from error
         if len(results) != len(entry.outputs):
             raise ExecutorFailed(
                 f"{entry.method.name} returned {len(results)} results, its interface has {len(entry.outputs)}"
             )
-        return {output.name: self._read(output, results, number) for number, output in enumerate(entry.outputs)}
+        whole = {output.name: self._read(output, results, number, full) for number, output in enumerate(entry.outputs)}
+        if full == sizes:
+            return whole
+        return {output.name: _cut(whole[output.name], output, sizes) for output in entry.outputs}
 
     def close(self) -> None:
         """Detaches the model. Its pages are unmapped when the last array that looks at them is gone."""
+        self._closed = True
         self._entries.clear()
-        self._context = None
-        self._code.close()
+        self._contexts.clear()
+        for code in self._code.values():
+            code.close()
         self._weights.close()
 
     def __enter__(self) -> "Session":
@@ -196,25 +171,57 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _entry(self, name: str | None) -> _Entry:
+    def _entry(self, name: str | None) -> Entry:
         found = self._entries.get(name or self._default)
-        if found is None and self._context is None:
+        if self._closed:
             raise ValueError("the session is closed")
         if found is None:
             raise ArtifactError(f"no method {name!r}", hint=f"the model has {', '.join(self._entries)}")
         return found
 
-    def _read(self, output: _Output, results: Any, number: int) -> np.ndarray:
+    def _load(self, way: Way) -> None:
+        digest = way.build.module
+        if digest not in self._contexts:
+            self._contexts[digest] = self._context(self._code[digest])
+        way.context, module = self._contexts[digest]
+        way.function = module.lookup_function(way.build.method)
+        if way.function is None:
+            raise ArtifactError(
+                f"{self._where}: the module exports no {way.build.method!r}, only {', '.join(module.function_names)}",
+                hint="compile the model again with this infc",
+            )
+
+    def _context(self, code: Mapping) -> tuple[Any, Any]:
+        try:
+            module = rt.VmModule.wrap_buffer(_instance(), code.view())
+            parameters = rt.create_io_parameters_module(_instance(), self._index.create_provider(SCOPE))
+            hal = rt.create_hal_module(_instance(), self._device)
+            return rt.VmContext(_instance(), [parameters, hal, module]), module
+        except STATUS_ERRORS as error:
+            raise ArtifactError(
+                f"{self._where}: IREE cannot load the module: {_first_line(error)}",
+                hint="compile the model again with this infc",
+            ) from error
+
+    def _read(self, output: Output, results: Any, number: int, sizes: Mappable[str, int]) -> np.ndarray:
         view = results.get_as_object(number, rt.HalBufferView)
-        if view.shape != output.shape or view.byte_length != output.nbytes:
+        shape: list[int] = view.shape
+        # The sizes are the module's own claim where the interface leaves them open: the bytes must be there.
+        fits = all(want in (None, size) for want, size in zip(resolve(output.shape, sizes), shape, strict=False))
+        if not fits or len(shape) != len(output.shape) or view.byte_length != prod(shape) * output.dtype.itemsize:
             raise ExecutorFailed(
-                f"output {output.name!r} has shape {view.shape} and {view.byte_length} bytes, its interface says "
-                f"{output.dtype.name}{output.shape}"
+                f"output {output.name!r} has shape {shape} and {view.byte_length} bytes, its interface says "
+                f"{output.dtype.name}{show(output.shape)}"
             )
         if not self._mapped:
-            return download(self._device, view).view(output.dtype).reshape(output.shape)
-        array: np.ndarray = view.map().asarray(output.shape, output.raw)
+            return download(self._device, view).view(output.dtype).reshape(shape)
+        array: np.ndarray = view.map().asarray(shape, output.raw)
         return array if output.raw is output.dtype else array.view(output.dtype)
+
+
+def _cut(array: np.ndarray, output: Output, sizes: Mappable[str, int]) -> np.ndarray:
+    """The part that belongs to the call, without what belongs to its padding."""
+    return array[tuple(slice(size) for size in resolve(output.shape, sizes))]
 
 
 def _map(artifact: Artifact, digests: tuple[str, ...]) -> Mapping:
@@ -226,21 +233,6 @@ def _map(artifact: Artifact, digests: tuple[str, ...]) -> Mapping:
         with artifact.descriptor(together[0]) as fd:
             mapping.append(fd, *((blob.offset, blob.length) for blob in together))
     return mapping
-
-
-def _entry(method: Method, module: Any, where: str) -> _Entry:
-    function = module.lookup_function(method.name)
-    if function is None:
-        raise ArtifactError(
-            f"{where}: the module exports no {method.name!r}, only {', '.join(module.function_names)}",
-            hint="compile the model again with this infc",
-        )
-    outputs: list[_Output] = []
-    for spec in method.outputs:
-        dtype = numpy_dtype(spec.dtype)
-        raw = np.dtype(np.uint16) if spec.dtype == "bf16" else dtype
-        outputs.append(_Output(spec.name, list(spec.shape), byte_size(spec.dtype, spec.shape), raw, dtype))
-    return _Entry(method, function, tuple(_ELEMENTS[spec.dtype] for spec in method.inputs), tuple(outputs))
 
 
 def _first_line(error: Exception) -> str:

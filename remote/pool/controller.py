@@ -2,18 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from infc.errors import ArtifactError, DeadlineExceeded, InfcError, ModelNotFound, Overloaded, PoolUnavailable
 
-from ...runtime.artifact import Artifact, Method, TargetBuild, interface_digest
+from ...runtime.artifact import Artifact, Method, TargetBuild, TensorSpec, interface_digest
+from ...runtime.shapes import resolve, sizes_of
 from ...runtime.targets import choose, unverified
 from .messages import Attach, Infer, Tensor
 from .options import Limits
-from .supervisor import Work
+from .work import Answer, Work
 from .worker import Call, Worker
 
 _log = logging.getLogger(__name__)
@@ -23,7 +24,8 @@ VERSION = "1"
 
 @dataclass(frozen=True)
 class Model:
-    """A served model. `outputs` is what an executor must answer with, `inputs` what it is sent."""
+    """A served model. `inputs` is what an executor is sent, `outputs` what it must answer with; in their shapes -1
+    stands for a size that a call chooses."""
 
     name: str
     digest: str
@@ -53,9 +55,24 @@ class Model:
             path=str(artifact.path.resolve()),
             target=build.target,
             method=method,
-            inputs=tuple(Tensor(spec.name, spec.dtype, spec.shape) for spec in method.inputs),
-            outputs=tuple(Tensor(spec.name, spec.dtype, spec.shape) for spec in method.outputs),
+            inputs=tuple(_tensor(spec, {}) for spec in method.inputs),
+            outputs=tuple(_tensor(spec, {}) for spec in method.outputs),
         )
+
+    def work(self, inputs: Sequence[np.ndarray]) -> Work:
+        """One call of the model with these inputs: checked, in the method's order, C-contiguous."""
+        # Through uint8, because bfloat16 has no buffer format.
+        data = [array.reshape(-1).view(np.uint8).data for array in inputs]
+        sent, due = self.inputs, self.outputs
+        if self.method.dims:
+            sizes = sizes_of(self.method, inputs)
+            sent = tuple(_tensor(spec, sizes) for spec in self.method.inputs)
+            due = tuple(_tensor(spec, sizes) for spec in self.method.outputs)
+        return Work(Infer(self.name, self.method.name, sent), data, due)
+
+
+def _tensor(spec: TensorSpec, sizes: Mapping[str, int]) -> Tensor:
+    return Tensor(spec.name, spec.dtype, tuple(-1 if size is None else size for size in resolve(spec.shape, sizes)))
 
 
 def _unverified(artifact: Artifact, build: TargetBuild, *, allowed: bool) -> None:
@@ -130,7 +147,7 @@ class Pool:
             )
         return model
 
-    async def infer(self, model: Model, inputs: Sequence[np.ndarray], remaining: float | None) -> tuple[bytes, ...]:
+    async def infer(self, model: Model, inputs: Sequence[np.ndarray], remaining: float | None) -> tuple[Answer, ...]:
         """Run a model.
 
         Args:
@@ -139,7 +156,7 @@ class Pool:
             remaining: seconds until the caller's deadline; None without one.
 
         Returns:
-            The elements of its outputs, little-endian, in the method's order.
+            Its outputs in the method's order.
 
         Raises:
             PoolUnavailable: the pool is being stopped.
@@ -155,10 +172,7 @@ class Pool:
                 hint="send it again later, or start the pool with more --executors or a longer --queue",
             )
         seconds = self._limits.deadline if remaining is None else remaining
-        # Through uint8, because bfloat16 has no buffer format.
-        data = [array.reshape(-1).view(np.uint8).data for array in inputs]
-        work = Work(Infer(model.name, model.method.name, model.inputs), data, model.outputs)
-        call = Call(work, asyncio.get_running_loop().time() + seconds)
+        call = Call(model.work(inputs), asyncio.get_running_loop().time() + seconds)
         self._enter()
         try:
             async with asyncio.timeout_at(call.deadline):
@@ -184,7 +198,7 @@ class Pool:
         self._draining = True
         await asyncio.gather(*(worker.close() for worker in self._workers))
 
-    async def _queue(self, call: Call) -> tuple[bytes, ...]:
+    async def _queue(self, call: Call) -> tuple[Answer, ...]:
         if self._free.locked():
             _log.debug("a request for %s waits behind %d", call.work.message.model, self._waiting)
         self._waiting += 1
@@ -202,7 +216,7 @@ class Pool:
             call.abandoned = True
             raise
 
-    def _release(self, worker: Worker, task: "asyncio.Task[tuple[bytes, ...]]") -> None:
+    def _release(self, worker: Worker, task: "asyncio.Task[tuple[Answer, ...]]") -> None:
         self._idle.append(worker)
         self._free.release()
         failure = None if task.cancelled() else task.exception()

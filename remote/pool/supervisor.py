@@ -8,13 +8,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from infc import errors
 from infc.errors import ExecutorFailed, InfcError
 
 from .channel import AsyncChannel, ChannelClosed
-from .messages import Attach, Attached, Failed, Infer, Reply, Request, Result, Tensor
+from .messages import Attach, Attached, Failed, Reply, Request, Result
+from .work import Answer, Work
 
 _log = logging.getLogger(__name__)
 
@@ -43,15 +43,6 @@ def _environment() -> dict[str, str]:
 
 class ExecutorDied(Exception):
     """The executor's process ended, or broke the protocol and was ended."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """One inference: the message, the bytes of its tensors, and the outputs that the model's interface promises."""
-
-    message: Infer
-    data: Sequence[memoryview]
-    outputs: tuple[Tensor, ...]
 
 
 class Executor:
@@ -133,8 +124,8 @@ class Executor:
             return "closed its channel"
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
 
-    async def infer(self, work: Work) -> tuple[bytes, ...]:
-        """Run the model; the elements of its outputs, little-endian.
+    async def infer(self, work: Work) -> tuple[Answer, ...]:
+        """Run the model; its outputs.
 
         Raises:
             InfcError: what the executor reported.
@@ -144,9 +135,11 @@ class Executor:
             try:
                 reply = await self._exchange(work.message, work.data)
                 # Nothing that an executor claims decides how much memory the controller takes.
-                if not isinstance(reply, Result) or reply.tensors != work.outputs:
+                if not isinstance(reply, Result) or not work.admits(reply.tensors):
                     raise ExecutorDied(f"answered {reply}, expected {work.outputs}")
-                return tuple([await self._channel.receive_bytes(tensor.size) for tensor in reply.tensors])
+                return tuple(
+                    [Answer(tensor, await self._channel.receive_bytes(tensor.size)) for tensor in reply.tensors]
+                )
             except ChannelClosed as error:
                 raise ExecutorDied(str(error)) from error
 

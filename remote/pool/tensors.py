@@ -13,6 +13,7 @@ from ...runtime.artifact.dtypes import numpy_dtype
 from ...runtime.inputs import check_inputs
 from ..oip import DTYPES, DTypeInfo, by_name, by_oip, messages
 from .controller import VERSION, Model
+from .work import Answer
 
 # Parameters of Triton's protocol extensions that change what an answer means. Ignoring them would answer wrongly.
 _REFUSED = ("shared_memory_region", "classification")
@@ -68,13 +69,13 @@ def requested(request: Any, model: Model) -> list[int]:
     return wanted
 
 
-def write_response(model: Model, outputs: Sequence[bytes], wanted: Sequence[int], identifier: str) -> Any:
+def write_response(model: Model, outputs: Sequence[Answer], wanted: Sequence[int], identifier: str) -> Any:
     """The `ModelInferResponse` with the wanted outputs as raw contents."""
     response = messages().ModelInferResponse(model_name=model.name, model_version=VERSION, id=identifier)
     for place in wanted:
-        output = model.outputs[place]
+        output = outputs[place].tensor
         response.outputs.add(name=output.name, datatype=oip_dtype(output.dtype), shape=output.shape)
-        response.raw_output_contents.append(outputs[place])
+        response.raw_output_contents.append(outputs[place].data)
     return response
 
 

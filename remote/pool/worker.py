@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from infc.errors import DeadlineExceeded, ExecutorFailed, InfcError, PoolUnavailable
 
 from .messages import Attach
-from .supervisor import Executor, ExecutorDied, Work
+from .supervisor import Executor, ExecutorDied
+from .work import Answer, Work
 
 _log = logging.getLogger(__name__)
 
@@ -63,8 +64,8 @@ class Worker:
             self._executor = asyncio.create_task(self._start())
         return await asyncio.shield(self._executor)
 
-    async def run(self, call: Call) -> tuple[bytes, ...]:
-        """Run one call; the elements of its outputs.
+    async def run(self, call: Call) -> tuple[Answer, ...]:
+        """Run one call; its outputs.
 
         Raises:
             ExecutorFailed: the executor died on it, and the next one as well.

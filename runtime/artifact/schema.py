@@ -28,16 +28,28 @@ class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Base of all artifact structs: immutable, strict."""
 
 
+class Dim(Struct, frozen=True, kw_only=True):
+    """A dim whose size each call chooses: from `low` to `high` elements, both included."""
+
+    name: str
+    low: int
+    high: int
+
+
+UNKNOWN = "?"  # in an output's shape: a size that is known only after the call
+
+
 class TensorSpec(Struct, frozen=True, kw_only=True):
     """One named input or output.
 
-    `shape` is in elements. `low` and `high` bound an integer input's values, both ends included, where the compiler
+    `shape` is in elements; a text is the name of one of the method's dims, and in an output also `UNKNOWN`. `low` and
+    `high` bound an integer input's values, both ends included, where the compiler
     knows a bound (an index into an embedding table): a value outside is refused before it reaches the module.
     """
 
     name: str
     dtype: DType
-    shape: tuple[int, ...]
+    shape: tuple[int | str, ...]
     low: int | None = None
     high: int | None = None
 
@@ -47,7 +59,8 @@ class Method(Struct, frozen=True, kw_only=True):
 
     `positional` is how many of the inputs, from the first, may be given by position. The others go by name only: the
     call that was compiled left out or fixed a parameter of `forward` before them. `returns` is what `forward` returned:
-    one tensor, a sequence of them, or a mapping with the outputs' names as keys.
+    one tensor, a sequence of them, or a mapping with the outputs' names as keys. `dims` are those that the shapes name;
+    in one call a dim has one size, in all inputs.
     """
 
     name: str
@@ -55,6 +68,7 @@ class Method(Struct, frozen=True, kw_only=True):
     positional: int
     outputs: tuple[TensorSpec, ...]
     returns: Literal["tensor", "tuple", "mapping"]
+    dims: tuple[Dim, ...] = ()
 
 
 class Interface(Struct, frozen=True, kw_only=True):
@@ -81,7 +95,7 @@ class SlabWeight(Struct, frozen=True, kw_only=True):
 
 
 class Slab(Struct, frozen=True, kw_only=True):
-    """The weights of one stage on one target, exactly as the module reads them.
+    """The weights of one stage on one target, exactly as its modules read them.
 
     `chunks` are the digests of its `CHUNK_SIZE` pieces in order; the last one may be shorter. `length` in bytes.
     """
@@ -92,12 +106,29 @@ class Slab(Struct, frozen=True, kw_only=True):
     weights: tuple[SlabWeight, ...]
 
 
+class ModuleBuild(Struct, frozen=True, kw_only=True):
+    """Machine code for one method of a stage: the blob's digest, its size in bytes, and the sizes that it takes.
+
+    `dims` has the sizes of a bucket by the dims' names: the module takes exactly these, and a call with smaller ones is
+    padded with zeros. A dim that is not named is dynamic: the module takes all of the sizes that the method takes.
+    The module exports a function called like the method. Several methods may lie in one module.
+    """
+
+    method: str
+    module: str
+    size: int
+    dims: dict[str, int] = {}
+
+
 class StageBuild(Struct, frozen=True, kw_only=True):
-    """One stage compiled for one target: the module's digest and size in bytes, and its weights."""
+    """One stage compiled for one target.
+
+    `modules` are in the order of preference: a call is run by the first of its method's that takes its sizes. `slab`
+    has every weight that one of them reads, once, under one key, in one layout.
+    """
 
     stage: str
-    module: str
-    module_size: int
+    modules: tuple[ModuleBuild, ...]
     slab: Slab
 
 
@@ -130,13 +161,24 @@ class LeftOut(Struct, frozen=True, kw_only=True):
 class VerifyReport(Struct, frozen=True, kw_only=True):
     """How one target was compared with PyTorch.
 
-    `trials` is how many inputs were drawn at random, beside those of the other kinds of values.
+    `trials` is how many inputs were drawn at random, beside those of the other kinds of values. `sizes` are the sizes
+    of the dims that were tried, in their order; empty where no dim is dynamic.
     """
 
     trials: int
     seed: int
     outputs: tuple[OutputCheck, ...]
     left_out: tuple[LeftOut, ...]
+    sizes: tuple[dict[str, int], ...] = ()
+
+
+class Candidate(Struct, frozen=True, kw_only=True):
+    """One way to run a method that the compiler tried: whether it was kept, and if not, why it lost."""
+
+    method: str
+    name: str
+    kept: bool
+    reason: str
 
 
 class TargetBuild(Struct, frozen=True, kw_only=True):
@@ -145,7 +187,8 @@ class TargetBuild(Struct, frozen=True, kw_only=True):
     `device` is the IREE device that runs it. `machine` is the processor that its machine code is for, as `uname -m` has
     it, and empty where the device alone matters; `features` are CPU features that must be there before a module is
     loaded. `verify` is None where it was not compared with PyTorch: because the host that compiled it could not run it,
-    or, with `skipped`, because that was not wanted (`--no-verify`).
+    or, with `skipped`, because that was not wanted (`--no-verify`). `candidates` are the ways that were tried to run a
+    method with dynamic dims.
     """
 
     target: str
@@ -155,6 +198,7 @@ class TargetBuild(Struct, frozen=True, kw_only=True):
     stages: tuple[StageBuild, ...]
     verify: VerifyReport | None
     skipped: bool
+    candidates: tuple[Candidate, ...] = ()
 
 
 class Stage(Struct, frozen=True, kw_only=True):

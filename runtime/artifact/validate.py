@@ -7,10 +7,23 @@ from infc.errors import ArtifactError
 
 from .digest import is_digest
 from .dtypes import INTEGERS, byte_size
-from .schema import CHUNK_SIZE, PAGE_SIZE, SCHEMA_VERSION, Config, Interface, Slab, SlabWeight, TensorSpec
+from .schema import (
+    CHUNK_SIZE,
+    PAGE_SIZE,
+    SCHEMA_VERSION,
+    UNKNOWN,
+    Config,
+    Interface,
+    Method,
+    Slab,
+    SlabWeight,
+    StageBuild,
+    TensorSpec,
+)
 from .slab import ALIGNMENT
 
 MAX_RANK = 32
+LARGEST_DIM = 1 << 48  # the product of the dimensions stays cheap, whatever the file says
 
 
 @dataclass(frozen=True)
@@ -44,7 +57,7 @@ class Validator:
             if {stage.stage for stage in build.stages} != names:
                 raise self._error(f"{where} builds other stages than {sorted(names)}")
             for stage in build.stages:
-                self._blob(f"{where}.stages[{stage.stage!r}].module", stage.module, stage.module_size)
+                self._modules(f"{where}.stages[{stage.stage!r}]", stage, config.interface)
                 self._slab(f"{where}.stages[{stage.stage!r}].slab", stage.slab)
         for step in config.memory_plan:
             if step.stage not in names:
@@ -62,11 +75,47 @@ class Validator:
                 raise self._error(
                     f"{where}.positional is {method.positional}, expected 0 to {len(method.inputs)}, its inputs' number"
                 )
+            self._dims(where, method)
             for spec in (*method.inputs, *method.outputs):
                 self._tensor(f"{where}.{spec.name}", spec)
 
+    def _dims(self, where: str, method: Method) -> None:
+        self._unique(f"{where}.dims", (dim.name for dim in method.dims))
+        for dim in method.dims:
+            if not (dim.name.isascii() and dim.name.isidentifier()):
+                raise self._error(f"{where}.dims has {dim.name!r}, which is no name")
+            if not 0 <= dim.low <= dim.high < LARGEST_DIM:
+                raise self._error(f"{where}.dims[{dim.name!r}] is from {dim.low} to {dim.high}")
+        names = {dim.name for dim in method.dims}
+        given = {size for spec in method.inputs for size in spec.shape if isinstance(size, str)}
+        returned = {size for spec in method.outputs for size in spec.shape if isinstance(size, str)} - {UNKNOWN}
+        # A dim that no input has could never be told from a call.
+        if given != names or not returned <= names:
+            raise self._error(
+                f"{where} has the dims {sorted(names)}, its inputs name {sorted(given)}, its outputs {sorted(returned)}"
+            )
+
+    def _modules(self, where: str, stage: StageBuild, interface: Interface) -> None:
+        methods = {method.name: method for method in interface.methods}
+        for number, module in enumerate(stage.modules):
+            self._blob(f"{where}.modules[{number}].module", module.module, module.size)
+            if module.method not in methods:
+                raise self._error(f"{where}.modules[{number}] is for method {module.method!r}, which does not exist")
+            ranges = {dim.name: dim for dim in methods[module.method].dims}
+            for name, size in module.dims.items():
+                if name not in ranges or not ranges[name].low <= size <= ranges[name].high:
+                    raise self._error(f"{where}.modules[{number}].dims has {name!r} = {size}, which the method has not")
+        for method in interface.methods:
+            own = [module.dims for module in stage.modules if module.method == method.name]
+            self._unique(f"{where}.modules of {method.name!r}", (repr(sorted(dims.items())) for dims in own))
+            high = {dim.name: dim.high for dim in method.dims}
+            if not any(all(size == high[name] for name, size in dims.items()) for dims in own):
+                raise self._error(f"{where}.modules has none that takes the largest sizes of method {method.name!r}")
+
     def _tensor(self, where: str, spec: TensorSpec) -> None:
-        self._shape(where, spec.shape)
+        self._shape(where, tuple(size for size in spec.shape if isinstance(size, int)))
+        if len(spec.shape) > MAX_RANK:
+            raise self._error(f"{where}.shape has more than {MAX_RANK} dimensions")
         if spec.low is None and spec.high is None:
             return
         if spec.dtype not in INTEGERS:
@@ -105,8 +154,7 @@ class Validator:
             raise self._error(f"{where}.offset is {weight.offset}, not a multiple of {ALIGNMENT}")
 
     def _shape(self, where: str, shape: tuple[int, ...]) -> None:
-        # The bounds keep the product of the dimensions cheap, whatever the file says.
-        if len(shape) > MAX_RANK or not all(0 <= dim < 1 << 48 for dim in shape):
+        if len(shape) > MAX_RANK or not all(0 <= dim < LARGEST_DIM for dim in shape):
             raise self._error(f"{where}.shape has a negative or huge dimension, or more than {MAX_RANK} of them")
 
     def _blob(self, where: str, digest: str, size: int) -> None:

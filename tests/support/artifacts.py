@@ -5,7 +5,7 @@ of 4 and zeroes the rows where the bool `mask` is false; it also returns the inv
 """
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -20,11 +20,13 @@ from infc.runtime.artifact import (
     ArtifactWriter,
     Config,
     Cost,
+    Dim,
     Form,
     Interface,
     LeftOut,
     MemoryStep,
     Method,
+    ModuleBuild,
     OutputCheck,
     Stage,
     StageBuild,
@@ -76,6 +78,22 @@ EMBED = Method(
     returns="mapping",
 )
 
+# `rows` is bucketed, or dynamic in a module of its own.
+SCALE = Method(
+    name="main",
+    inputs=(
+        TensorSpec(name="x", dtype="f32", shape=("rows", 4)),
+        TensorSpec(name="s", dtype="f32", shape=("rows",)),
+    ),
+    positional=2,
+    outputs=(
+        TensorSpec(name="y", dtype="f32", shape=("rows", 4)),
+        TensorSpec(name="total", dtype="f32", shape=(4,)),
+    ),
+    returns="mapping",
+    dims=(Dim(name="rows", low=1, high=16),),
+)
+
 LINEAR_MLIR = """
 util.global private @w = #stream.parameter.named<"model"::"w"> : tensor<8x4xf32>
 util.global private @b = #stream.parameter.named<"model"::"b"> : tensor<4xf32>
@@ -88,6 +106,27 @@ func.func @main(%x: tensor<2x8xf32>) -> tensor<2x4xf32> {
   %zero = arith.constant dense<0.0> : tensor<2x4xf32>
   %relu = arith.maximumf %y, %zero : tensor<2x4xf32>
   return %relu : tensor<2x4xf32>
+}
+"""
+# y = (x + w) * s, total = the sum of y's rows. A row of zeros with a scale of zero adds nothing: padding is harmless.
+SCALE_MLIR = """
+#r = affine_map<(i, j) -> (i)>
+#c = affine_map<(i, j) -> (j)>
+#rc = affine_map<(i, j) -> (i, j)>
+util.global private @w = #stream.parameter.named<"model"::"w"> : tensor<4xf32>
+func.func @main(%x: tensor<ROWSx4xf32>, %s: tensor<ROWSxf32>) -> (tensor<ROWSx4xf32>, tensor<4xf32>) {
+  %w = util.global.load @w : tensor<4xf32>
+  %y = linalg.generic {indexing_maps = [#r, #c, #rc], iterator_types = ["parallel", "parallel"]}
+      ins(%s, %w : tensor<ROWSxf32>, tensor<4xf32>) outs(%x : tensor<ROWSx4xf32>) {
+    ^bb0(%scale: f32, %shift: f32, %value: f32):
+      %shifted = arith.addf %value, %shift : f32
+      %scaled = arith.mulf %shifted, %scale : f32
+      linalg.yield %scaled : f32
+  } -> tensor<ROWSx4xf32>
+  %zero = arith.constant dense<0.0> : tensor<4xf32>
+  %total = linalg.reduce ins(%y : tensor<ROWSx4xf32>) outs(%zero : tensor<4xf32>) dimensions = [0]
+    (%a: f32, %b: f32) { %sum = arith.addf %a, %b : f32 linalg.yield %sum : f32 }
+  return %y, %total : tensor<ROWSx4xf32>, tensor<4xf32>
 }
 """
 EMBED_MLIR = """
@@ -141,7 +180,7 @@ def write_artifact(
     path: Path,
     name: str,
     method: Method,
-    module: bytes,
+    module: bytes | Sequence[tuple[bytes, dict[str, int]]],
     weights: Iterable[WeightData],
     *,
     form: Form = "tar",
@@ -150,11 +189,18 @@ def write_artifact(
     verify: VerifyReport | None = REPORT,
     skipped: bool = False,
 ) -> Path:
-    """One stage, target `cpu`. `iree` is the version that the artifact claims; the installed one by default."""
+    """One stage, target `cpu`.
+
+    `module` is one module, or several with the sizes of their buckets. `iree` is the version that the artifact claims;
+    the installed one by default.
+    """
     with ArtifactWriter(path, form=form) as writer:
-        digest = writer.add_blob(module, MODULE_MEDIA_TYPE)
+        modules = tuple(
+            ModuleBuild(method=method.name, module=writer.add_blob(code, MODULE_MEDIA_TYPE), size=len(code), dims=dims)
+            for code, dims in ([(module, {})] if isinstance(module, bytes) else module)
+        )
         slab = writer.add_slab(weights)
-        stage = StageBuild(stage="main", module=digest, module_size=len(module), slab=slab)
+        stage = StageBuild(stage="main", modules=modules, slab=slab)
         writer.finish(
             Config(
                 schema_version=SCHEMA_VERSION,
@@ -228,3 +274,24 @@ def embed_table(seed: int = 0) -> np.ndarray:
 def write_embed_artifact(path: Path, *, name: str = "embed", seed: int = 0, form: Form = "tar") -> Path:
     """Writes the lookup in the table of `embed_table(seed)`."""
     return write_artifact(path, name, EMBED, compile_mlir(EMBED_MLIR), [weight("table", embed_table(seed))], form=form)
+
+
+def scale_reference(x: np.ndarray, s: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
+    """What the scaling model answers, computed by numpy: f32[rows, 4] and f32[4]."""
+    y = (x + scale_weight(seed)) * s[:, None]
+    return {"y": y, "total": y.sum(axis=0)}
+
+
+def scale_weight(seed: int = 0) -> np.ndarray:
+    """f32[4]."""
+    return np.random.default_rng(seed).standard_normal(4, dtype=np.float32)
+
+
+def write_scale_artifact(
+    path: Path, *, name: str = "scale", buckets: Sequence[int] = (4, 16), dynamic: bool = False, seed: int = 0
+) -> Path:
+    """Writes the scaling model with a module for each bucket of `rows`, and a dynamic one behind them."""
+    modules = [(compile_mlir(SCALE_MLIR.replace("ROWS", str(rows))), {"rows": rows}) for rows in buckets]
+    if dynamic:
+        modules.append((compile_mlir(SCALE_MLIR.replace("ROWS", "?")), {}))
+    return write_artifact(path, name, SCALE, modules, [weight("w", scale_weight(seed))])

@@ -7,6 +7,7 @@ from infc.runtime.artifact import (
     ArtifactWriter,
     Config,
     Cost,
+    Dim,
     Interface,
     Method,
     TensorSpec,
@@ -16,7 +17,9 @@ from infc.runtime.artifact import (
 HOSTILE_NAME = '4-"""\');__import__("os").mkdir("pwned")#'
 
 
-def tensor(name: str, dtype: str = "f32", *shape: int, low: int | None = None, high: int | None = None) -> TensorSpec:
+def tensor(
+    name: str, dtype: str = "f32", *shape: int | str, low: int | None = None, high: int | None = None
+) -> TensorSpec:
     """A tensor's spec, shape last."""
     return TensorSpec(name=name, dtype=dtype, shape=shape, low=low, high=high)  # type: ignore[arg-type]
 
@@ -28,6 +31,7 @@ def config(
     returns: Literal["tensor", "tuple", "mapping"],
     *,
     positional: int | None = None,
+    dims: tuple[Dim, ...] = (),
 ) -> Config:
     """The config of a model with one entry point and no code. All inputs are positional where nothing is said."""
     method = Method(
@@ -36,6 +40,7 @@ def config(
         positional=len(inputs) if positional is None else positional,
         outputs=outputs,
         returns=returns,
+        dims=dims,
     )
     return Config(
         schema_version=SCHEMA_VERSION,
@@ -61,6 +66,13 @@ MODELS = {
         (tensor("last_hidden_state", "f32", 1, 128, 384), tensor("pooler_output", "bf16", 1, 384)),
         "mapping",
         positional=1,
+    ),
+    "dynamic": config(
+        "reranker",
+        (tensor("ids", "i64", "batch", "seq", low=0, high=99), tensor("mask", "bool", "batch", "seq")),
+        (tensor("scores", "f32", "batch"), tensor("kept", "i64", "?")),
+        "mapping",
+        dims=(Dim(name="batch", low=1, high=64), Dim(name="seq", low=8, high=512)),
     ),
     "hostile": config(
         HOSTILE_NAME,

@@ -40,7 +40,7 @@ def everywhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_target_is_verified_exactly_where_this_host_runs_it(everywhere: Path, target: str) -> None:
     with Artifact.open(everywhere) as artifact:
         build = artifact.build(target)
-    assert build.stages[0].module_size > 0
+    assert build.stages[0].modules[0].size > 0
     assert (build.verify is None) == bool(obstacle(build))
 
 

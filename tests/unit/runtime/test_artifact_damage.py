@@ -90,7 +90,7 @@ def digest_of_index(tar: bytes) -> str:
 def test_an_edited_module_is_noticed_by_check_only(tmp_path: Path, form: Form) -> None:
     path = write(tmp_path / "m.infc", form)
     with Artifact.open(path) as artifact:
-        module = artifact.build().stages[0].module
+        module = artifact.build().stages[0].modules[0].module
         blob = artifact.blob(module)
     with blob.path.open("r+b") as file:
         file.seek(blob.offset + 7)
@@ -105,7 +105,7 @@ def test_swapped_blobs(tmp_path: Path) -> None:
     path = write(tmp_path / "m", "dir")
     with Artifact.open(path) as artifact:
         stage = artifact.build().stages[0]
-        one, other = artifact.blob(stage.module).path, artifact.blob(stage.slab.chunks[0]).path
+        one, other = artifact.blob(stage.modules[0].module).path, artifact.blob(stage.slab.chunks[0]).path
     one.rename(path / "aside")
     other.rename(one)
     (path / "aside").rename(other)
@@ -208,7 +208,7 @@ def test_a_directory_without(tmp_path: Path, name: str) -> None:
 def test_a_link_among_the_blobs(tmp_path: Path) -> None:
     path = write(tmp_path / "m", "dir")
     with Artifact.open(path) as artifact:
-        module = artifact.blob(artifact.build().stages[0].module).path
+        module = artifact.blob(artifact.build().stages[0].modules[0].module).path
     module.rename(tmp_path / "elsewhere")
     module.symlink_to(tmp_path / "elsewhere")
     assert "a link or special file" in refused(path).message

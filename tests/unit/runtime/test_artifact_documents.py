@@ -64,6 +64,15 @@ def method(config: Json) -> Json:
     return config["interface"]["methods"][0]
 
 
+def code(config: Json) -> Json:
+    return config["targets"][0]["stages"][0]["modules"][0]
+
+
+def dynamic(config: Json, name: str, low: int, high: int) -> None:
+    method(config)["dims"] = [{"name": name, "low": low, "high": high}]
+    method(config)["inputs"][0]["shape"] = [name, 8]
+
+
 def first_weight(config: Json) -> Json:
     return slab(config)["weights"][0]
 
@@ -73,7 +82,7 @@ def test_editing_nothing_is_no_damage(tmp_path: Path) -> None:
 
 
 CONFIG_EDITS: dict[str, tuple[Callable[[Json], object], str]] = {
-    "newer": (lambda c: c.update(schema_version=99), "schema_version 99, this infc reads 2"),
+    "newer": (lambda c: c.update(schema_version=99), "schema_version 99, this infc reads 3"),
     "no version": (lambda c: c.pop("schema_version"), "missing required field `schema_version`"),
     "unknown field": (lambda c: c.update(surprise=1), "unknown field `surprise`"),
     "missing field": (lambda c: c.pop("name"), "missing required field `name`"),
@@ -107,7 +116,30 @@ CONFIG_EDITS: dict[str, tuple[Callable[[Json], object], str]] = {
     "chunk path": (lambda c: slab(c).update(chunks=["sha256:../../x"]), "expected sha256:<64 hex digits>"),
     "chunk digest with line feed": (lambda c: slab(c).update(chunks=["sha256:" + "0" * 64 + "\n"]), "64 hex digits"),
     "chunk unknown": (lambda c: slab(c).update(chunks=["sha256:" + "0" * 64]), "not among the manifest's layers"),
-    "module size": (lambda c: c["targets"][0]["stages"][0].update(module_size=1), "should have 1 bytes"),
+    "no modules": (lambda c: c["targets"][0]["stages"][0].update(modules=[]), "none that takes the largest sizes"),
+    "module of no method": (lambda c: code(c).update(method="x"), "method 'x', which does not exist"),
+    "module twice": (lambda c: c["targets"][0]["stages"][0]["modules"].append(code(c)), "has '[]' twice"),
+    "bucket of no dim": (lambda c: code(c).update(dims={"rows": 2}), "has 'rows' = 2, which the method has not"),
+    "dim of no input": (
+        lambda c: method(c).update(dims=[{"name": "rows", "low": 1, "high": 2}]),
+        "has the dims ['rows'], its inputs name []",
+    ),
+    "input of no dim": (lambda c: method(c)["inputs"][0].update(shape=["rows", 8]), "its inputs name ['rows']"),
+    "input of unknown size": (lambda c: method(c)["inputs"][0].update(shape=["?", 8]), "its inputs name ['?']"),
+    "output of no dim": (lambda c: method(c)["outputs"][0].update(shape=["rows"]), "its outputs ['rows']"),
+    "dim that is no name": (lambda c: dynamic(c, "a b", 1, 2), "'a b', which is no name"),
+    "dim upside down": (lambda c: dynamic(c, "rows", 3, 2), "dims['rows'] is from 3 to 2"),
+    "dim below nothing": (lambda c: dynamic(c, "rows", -1, 2), "dims['rows'] is from -1 to 2"),
+    "dim without end": (lambda c: dynamic(c, "rows", 1, 1 << 60), "dims['rows'] is from 1 to"),
+    "bucket too small": (
+        lambda c: dynamic(c, "rows", 1, 4) or code(c).update(dims={"rows": 2}),
+        "none that takes the largest sizes",
+    ),
+    "bucket too large": (
+        lambda c: dynamic(c, "rows", 1, 4) or code(c).update(dims={"rows": 5}),
+        "has 'rows' = 5, which the method has not",
+    ),
+    "module size": (lambda c: code(c).update(size=1), "should have 1 bytes"),
     "stage unknown": (lambda c: c["memory_plan"][0].update(stage="x"), "names stage 'x'"),
     "stages differ": (lambda c: c["targets"][0].update(stages=[]), "builds other stages"),
 }

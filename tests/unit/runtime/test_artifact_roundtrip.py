@@ -49,7 +49,7 @@ def test_every_weight_comes_back(tmp_path: Path, form: Form) -> None:
         stage = artifact.build("cpu").stages[0]
         slab = b"".join(content(artifact, artifact.blob(chunk)) for chunk in stage.slab.chunks)
         assert len(slab) == stage.slab.length
-        assert content(artifact, artifact.blob(stage.module)) == MODULE
+        assert content(artifact, artifact.blob(stage.modules[0].module)) == MODULE
         assert [placed.key for placed in stage.slab.weights] == list(arrays())
         for placed in stage.slab.weights:
             lies = slab[placed.offset : placed.offset + placed.length]

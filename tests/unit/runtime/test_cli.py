@@ -130,7 +130,7 @@ def test_an_edited_module_is_not_run(tmp_path: Path, linear_artifact: Path) -> N
     path = tmp_path / "edited.infc"
     data = bytearray(linear_artifact.read_bytes())
     with Artifact.open(linear_artifact) as artifact:
-        data[artifact.blob(artifact.build().stages[0].module).offset + 4000] ^= 1
+        data[artifact.blob(artifact.build().stages[0].modules[0].module).offset + 4000] ^= 1
     path.write_bytes(data)
     assert "was changed" in error(5, "run", path, "--random")
 

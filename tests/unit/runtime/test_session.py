@@ -185,7 +185,7 @@ WEIGHTS = [weight(key, array) for key, array in linear_weights().items()]
 
 @pytest.mark.parametrize("module", [b"no flatbuffer at all" * 50, b"", compile_mlir(LINEAR_MLIR)[:2000]])
 def test_a_module_that_is_none(tmp_path: Path, module: bytes) -> None:
-    with pytest.raises(ArtifactError, match="IREE cannot load the module of stage 'main'"):
+    with pytest.raises(ArtifactError, match="stage 'main': IREE cannot load the module"):
         attach(write_artifact(tmp_path / "m.infc", "m", LINEAR, module, WEIGHTS))
 
 

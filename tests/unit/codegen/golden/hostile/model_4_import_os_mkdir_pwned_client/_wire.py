@@ -7,7 +7,7 @@ from 5.29 on and beside any other client of the same protocol.
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,16 +87,23 @@ Response: Any = _MESSAGES["inference.ModelInferResponse"]
 
 @dataclass(frozen=True)
 class Spec:
-    """One input or output: its name and datatype in the protocol, numpy's dtype, its shape, an integer's bounds."""
+    """One input or output: its name and datatype in the protocol, numpy's dtype, its shape, an integer's bounds.
+
+    A text in the shape is a dim whose size each call chooses, `?` one that is known only after the call.
+    """
 
     name: str
     datatype: str
     dtype: str
-    shape: tuple[int, ...]
+    shape: tuple[int | str, ...]
     low: int | None = None
     high: int | None = None
 
-    def check(self, value: NDArray[Any]) -> bytes:
+    def resolved(self, sizes: Mapping[str, int]) -> tuple[int | str, ...]:
+        """The shape with sizes in place of the dims' names."""
+        return tuple(size if isinstance(size, int) else sizes.get(size, size) for size in self.shape)
+
+    def check(self, value: NDArray[Any], sizes: Mapping[str, int]) -> bytes:
         """The elements as they travel.
 
         Raises:
@@ -105,9 +112,9 @@ class Spec:
         """
         if not isinstance(value, np.ndarray):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"{self.name!r} is a {type(value).__name__}, expected a numpy array")
-        dtype = np.dtype(self.dtype)
-        if value.dtype != dtype or value.shape != self.shape:
-            raise ValueError(f"{self.name!r} is {value.dtype}{value.shape}, expected {dtype}{self.shape}")
+        dtype, shape = np.dtype(self.dtype), self.resolved(sizes)
+        if value.dtype != dtype or value.shape != shape:
+            raise ValueError(f"{self.name!r} is {value.dtype}{value.shape}, expected {dtype}{shape}")
         if value.size and self.low is not None and value.min() < self.low:
             raise ValueError(f"{self.name!r} has the value {value.min()}, expected at least {self.low}")
         if value.size and self.high is not None and value.max() > self.high:
@@ -115,21 +122,48 @@ class Spec:
         return value.tobytes()
 
 
-def request(model: str, inputs: Sequence[Spec], values: Sequence[NDArray[Any]]) -> Any:
-    """The message that asks `model` for one forward pass.
+def sizes_of(
+    inputs: Sequence[Spec], values: Sequence[NDArray[Any]], dims: Mapping[str, tuple[int, int]]
+) -> dict[str, int]:
+    """The size that the arrays give each dim, as far as they have the right rank.
+
+    Raises:
+        ValueError: a size is out of its dim's range, or two arrays disagree.
+    """
+    found: dict[str, int] = {}
+    for spec, value in zip(inputs, values, strict=True):
+        for name, size in zip(spec.shape, np.shape(value), strict=False):
+            if isinstance(name, int):
+                continue
+            low, high = dims[name]
+            if not low <= size <= high:
+                raise ValueError(f"{spec.name!r} has {name} = {size}, expected {low} to {high}")
+            if found.setdefault(name, size) != size:
+                raise ValueError(f"{spec.name!r} has {name} = {size}, another input has {found[name]}")
+    return found
+
+
+def request(
+    model: str, inputs: Sequence[Spec], values: Sequence[NDArray[Any]], sizes: Mapping[str, int] | None = None
+) -> Any:
+    """The message that asks `model` for one forward pass, in which the dims have these sizes.
 
     Raises:
         TypeError, ValueError: an input that the model does not take.
     """
     message = Request(model_name=model)
     for spec, value in zip(inputs, values, strict=True):
-        message.raw_input_contents.append(spec.check(value))
-        message.inputs.add(name=spec.name, datatype=spec.datatype, shape=spec.shape)
+        message.raw_input_contents.append(spec.check(value, sizes or {}))
+        message.inputs.add(name=spec.name, datatype=spec.datatype, shape=value.shape)
     return message
 
 
 def results(
-    response: Any, metadata: Iterable[tuple[str, str | bytes]] | None, interface: str, outputs: Sequence[Spec]
+    response: Any,
+    metadata: Iterable[tuple[str, str | bytes]] | None,
+    interface: str,
+    outputs: Sequence[Spec],
+    sizes: Mapping[str, int] | None = None,
 ) -> list[NDArray[Any]]:
     """The outputs of a response, in the model's order, as new and writable arrays.
 
@@ -145,11 +179,12 @@ def results(
         output.name: (output.datatype, tuple(output.shape), raw)
         for output, raw in zip(response.outputs, response.raw_output_contents, strict=True)
     }
-    return [_array(spec, *found.get(spec.name, ("nothing", (), b""))) for spec in outputs]
+    return [_array(spec, sizes or {}, *found.get(spec.name, ("nothing", (), b""))) for spec in outputs]
 
 
-def _array(spec: Spec, datatype: str, shape: tuple[int, ...], raw: bytes) -> NDArray[Any]:
-    dtype = np.dtype(spec.dtype)
-    if (datatype, shape) != (spec.datatype, spec.shape) or len(raw) != dtype.itemsize * int(np.prod(shape)):
-        raise RuntimeError(f"output {spec.name!r} is {datatype}{shape}, expected {spec.datatype}{spec.shape}")
+def _array(spec: Spec, sizes: Mapping[str, int], datatype: str, shape: tuple[int, ...], raw: bytes) -> NDArray[Any]:
+    dtype, wanted = np.dtype(spec.dtype), spec.resolved(sizes)
+    fits = len(shape) == len(wanted) and all(want in ("?", size) for want, size in zip(wanted, shape, strict=True))
+    if datatype != spec.datatype or not fits or len(raw) != dtype.itemsize * int(np.prod(shape)):
+        raise RuntimeError(f"output {spec.name!r} is {datatype}{shape}, expected {spec.datatype}{wanted}")
     return np.frombuffer(bytearray(raw), dtype).reshape(shape)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ._wire import METHOD, OPTIONS, Request, Response, Spec, request, results
 
 MODEL = '4-"""\');__import__("os").mkdir("pwned")#'
-INTERFACE = "sha256:5ddc0dc8ee1c0b46d2bdd7d565077ca9b82804a7917c308436943d2c49f60011"
+INTERFACE = "sha256:0a1a96c9e4b950d82584d733fdacf04bdb398f3a8244b2cbf208454b5f768c4c"
 DEFAULT_POOL = "127.0.0.1:8500"
 DEFAULT_TIMEOUT = 60.0  # seconds
 
@@ -100,7 +100,8 @@ class Model4ImportOsMkdirPwned:
             grpc.RpcError: the pool gave no answer; its `code()` and `details()` say why.
             RuntimeError: the pool serves a model with another interface.
         """
-        message = request(MODEL, _INPUTS, [class_, a_b, a_b_2, input])
+        arrays = [class_, a_b, a_b_2, input]
+        message = request(MODEL, _INPUTS, arrays)
         limit = self._timeout if timeout is None else timeout
         response, call = self._infer.with_call(message, timeout=limit, metadata=self._metadata)
         values = results(response, call.trailing_metadata(), INTERFACE, _OUTPUTS)
@@ -172,7 +173,8 @@ class AsyncModel4ImportOsMkdirPwned:
             grpc.RpcError: the pool gave no answer; its `code()` and `details()` say why.
             RuntimeError: the pool serves a model with another interface.
         """
-        message = request(MODEL, _INPUTS, [class_, a_b, a_b_2, input])
+        arrays = [class_, a_b, a_b_2, input]
+        message = request(MODEL, _INPUTS, arrays)
         limit = self._timeout if timeout is None else timeout
         call = self._infer(message, timeout=limit, metadata=self._metadata)
         response, metadata = await call, await call.trailing_metadata()

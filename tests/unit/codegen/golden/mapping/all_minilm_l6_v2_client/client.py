@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ._wire import METHOD, OPTIONS, Request, Response, Spec, request, results
 
 MODEL = "all-minilm-l6.v2"
-INTERFACE = "sha256:c1be65620515194c86345b1e49b379870f0cb4e0d96b0c5994eab70e4d8180b2"
+INTERFACE = "sha256:0af16685b5abfbe29edea0681d3ba37422d4b54ccfaf37ae266f10efd4d09aee"
 DEFAULT_POOL = "127.0.0.1:8500"
 DEFAULT_TIMEOUT = 60.0  # seconds
 
@@ -90,7 +90,8 @@ class AllMinilmL6V2:
             grpc.RpcError: the pool gave no answer; its `code()` and `details()` say why.
             RuntimeError: the pool serves a model with another interface.
         """
-        message = request(MODEL, _INPUTS, [input_ids, attention_mask])
+        arrays = [input_ids, attention_mask]
+        message = request(MODEL, _INPUTS, arrays)
         limit = self._timeout if timeout is None else timeout
         response, call = self._infer.with_call(message, timeout=limit, metadata=self._metadata)
         values = results(response, call.trailing_metadata(), INTERFACE, _OUTPUTS)
@@ -158,7 +159,8 @@ class AsyncAllMinilmL6V2:
             grpc.RpcError: the pool gave no answer; its `code()` and `details()` say why.
             RuntimeError: the pool serves a model with another interface.
         """
-        message = request(MODEL, _INPUTS, [input_ids, attention_mask])
+        arrays = [input_ids, attention_mask]
+        message = request(MODEL, _INPUTS, arrays)
         limit = self._timeout if timeout is None else timeout
         call = self._infer(message, timeout=limit, metadata=self._metadata)
         response, metadata = await call, await call.trailing_metadata()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ._wire import METHOD, OPTIONS, Request, Response, Spec, request, results
 
 MODEL = "linear"
-INTERFACE = "sha256:a20abf0825cf5014863776fac83cfffd13c35f9048c8e3ead07c1c218875e8b7"
+INTERFACE = "sha256:e5b84fc8028c8d0e902029cecfc9fb8f19a203c135e37de291bfc3914704d5c1"
 DEFAULT_POOL = "127.0.0.1:8500"
 DEFAULT_TIMEOUT = 60.0  # seconds
 
@@ -74,7 +74,8 @@ class Linear:
             grpc.RpcError: the pool gave no answer; its `code()` and `details()` say why.
             RuntimeError: the pool serves a model with another interface.
         """
-        message = request(MODEL, _INPUTS, [x])
+        arrays = [x]
+        message = request(MODEL, _INPUTS, arrays)
         limit = self._timeout if timeout is None else timeout
         response, call = self._infer.with_call(message, timeout=limit, metadata=self._metadata)
         values = results(response, call.trailing_metadata(), INTERFACE, _OUTPUTS)
@@ -140,7 +141,8 @@ class AsyncLinear:
             grpc.RpcError: the pool gave no answer; its `code()` and `details()` say why.
             RuntimeError: the pool serves a model with another interface.
         """
-        message = request(MODEL, _INPUTS, [x])
+        arrays = [x]
+        message = request(MODEL, _INPUTS, arrays)
         limit = self._timeout if timeout is None else timeout
         call = self._infer(message, timeout=limit, metadata=self._metadata)
         response, metadata = await call, await call.trailing_metadata()
