@@ -23,6 +23,7 @@ SHARED = ",".join(
         "infer-guard-gathers",
         "infer-guard-scatters",
         "infer-exact-math",
+        "infer-exact-unary",
     ]
 )
 

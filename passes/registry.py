@@ -13,6 +13,7 @@ _PASSES = {
     "infer-guard-gathers": "guard_gathers:GuardGathers",
     "infer-guard-scatters": "guard_scatters:GuardScatters",
     "infer-exact-math": "exact_math:ExactMath",
+    "infer-exact-unary": "exact_unary:ExactUnary",
     "infer-pack-weights": "pack_weights:PackWeights",
     "infer-own-destinations": "own_destinations:OwnDestinations",
     "infer-lower-weights": "lower_weights:LowerWeights",

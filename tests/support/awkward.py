@@ -148,3 +148,10 @@ def written_in_place() -> Made:
         return inverse, swapped, count, edited, mask, torch.addmm(grid, x, x), grid, flat.sort()[0], (-flat).topk(9)[1]
 
     return _Of(several), (torch.randn(8, 8, generator=torch.Generator().manual_seed(0)),)
+
+
+def unary() -> Made:
+    def all_of(x: torch.Tensor) -> Any:
+        return {"sin": x.sin(), "cos": x.cos(), "asinh": x.asinh(), "acosh": x.acosh(), "log10": x.log10()}
+
+    return _Of(all_of), (torch.rand(64),)

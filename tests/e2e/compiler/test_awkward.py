@@ -85,3 +85,17 @@ def test_a_negative_power_of_zero_has_the_sign_of_the_zero(tmp_path: Path) -> No
         actual = list(session.run({"x": x}).values())
     for one, other in zip(actual, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_functions_of_one_number_are_those_of_pytorch_far_from_zero(tmp_path: Path) -> None:
+    compile_model(f"{SOURCES}:unary", tmp_path / "out.infc")
+    x = np.concatenate([SPECIAL[:12], np.linspace(-3e4, 3e4, 40), [1e7, -1e7, 1e19, -1e19, 3e38, -3e38]])
+    x = np.resize(x.astype(np.float32), 64)
+    expected = awkward.unary()[0](torch.from_numpy(x))
+    with Artifact.open(tmp_path / "out.infc") as artifact, Session.attach(artifact) as session:
+        actual = session.run({"x": x})
+    for name in ("asinh", "acosh", "log10"):
+        np.testing.assert_allclose(actual[name], expected[name].numpy(), rtol=2e-6, err_msg=name)
+    within = np.abs(x) <= 3e4  # an angle of more than 10^7 turns has lost what is within one
+    for name in ("sin", "cos"):
+        np.testing.assert_allclose(actual[name][within], expected[name].numpy()[within], atol=5e-7, err_msg=name)
