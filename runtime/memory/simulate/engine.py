@@ -72,7 +72,7 @@ class Simulation:
         self, workload: Workload, hardware: Hardware, policy: str, *, chunk: int = 2 << 20, warmup: float = 0.0
     ) -> None:
         if chunk < 1 or not 0 <= warmup < 1:
-            raise UsageError(f"a chunk of {chunk} bytes and a warm-up of {warmup}; expected 1 or more, and 0 to below 1")
+            raise UsageError(f"a chunk of {chunk} bytes, a warm-up of {warmup}; expected 1 or more, and 0 to below 1")
         self._workload = workload
         self._hardware = hardware
         self._policy = policy
