@@ -13,10 +13,12 @@ _CONTRACTIONS = ("linalg.matmul", "linalg.batch_matmul", "linalg.mmt4d", "linalg
 
 def flops(module: ir.Operation) -> int:
     """Floating point operations of one call: contractions and convolutions; elementwise work is not counted."""
-    return sum(_flops(op, op.operation.name) for op in operations(module))
+    return sum(op_flops(op) for op in operations(module))
 
 
-def _flops(op: Any, name: str) -> int:
+def op_flops(op: Any) -> int:
+    """Floating point operations of one operation, without what is in its regions."""
+    name = op.operation.name
     if name in _CONTRACTIONS:
         left, result = op.operands[0].type.shape, op.results[0].type.shape
         reduction = left[1] * left[3] if name == "linalg.mmt4d" else left[-1]

@@ -16,6 +16,9 @@ _PASSES = {
     "infer-exact-unary": "exact_unary:ExactUnary",
     "infer-pack-weights": "pack_weights:PackWeights",
     "infer-own-destinations": "own_destinations:OwnDestinations",
+    "infer-partition": "partition:Partition",
+    "infer-outline-stages": "outline_stages:OutlineStages",
+    "infer-lower-transfers": "lower_transfers:LowerTransfers",
     "infer-lower-weights": "lower_weights:LowerWeights",
     "infer-verify-contract": "verify_contract:VerifyContract",
 }

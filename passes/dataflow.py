@@ -1,0 +1,107 @@
+"""A function's body as the graph that `infc.passes.partitioning` cuts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from torch_mlir import ir
+
+from ..dialects.infer import Weight
+from .cost import op_flops
+from .partitioning import Graph, Node, Value
+from .sizes import byte_size
+from .walk import operations
+
+# What a stage makes for itself instead of getting it from another one, where its operands are such as well.
+_FREE = {
+    Weight.OPERATION_NAME,
+    "arith.constant",
+    "tensor.empty",
+    "linalg.fill",
+    "linalg.transpose",
+    "linalg.broadcast",
+    "tensor.expand_shape",
+    "tensor.collapse_shape",
+    "tensor.extract_slice",
+    "tensor.cast",
+}
+
+
+@dataclass(frozen=True)
+class Body:
+    """The operations of a function's block, each with what it reads.
+
+    `nodes` are those that a stage computes once, in the graph's order; `free` those that every stage repeats that
+    needs them.
+    """
+
+    block: Any
+    nodes: tuple[Any, ...]
+    free: tuple[Any, ...]
+    graph: Graph
+
+
+def read_body(function: Any) -> Body:
+    """The body of the func.func `function`, which has one block."""
+    block = function.regions[0].blocks[0]
+    *operations_, _ = list(block.operations)
+    nodes: list[Any] = []
+    free: list[Any] = []
+    keys: dict[Any, frozenset[str]] = {}  # the weights behind a value that costs nothing
+    sizes: dict[str, int] = {}
+    for op in operations_:
+        operands = outer_operands(op)
+        if op.operation.name not in _FREE or not all(operand in keys for operand in operands):
+            nodes.append(op)
+            continue
+        free.append(op)
+        behind = frozenset[str]().union(*(keys[operand] for operand in operands))
+        if op.operation.name == Weight.OPERATION_NAME:
+            sizes[op.key.value] = byte_size(op.results[0].type)
+            behind |= {op.key.value}
+        keys.update(dict.fromkeys(op.operation.results, behind))
+    return Body(block, tuple(nodes), tuple(free), _graph(nodes, block, keys, sizes))
+
+
+def outer_operands(op: Any) -> list[ir.Value]:
+    """The values from outside of `op` that it reads, in its regions too; each once."""
+    found: dict[Any, None] = dict.fromkeys(op.operation.operands)
+    inside = operations(op.operation) if op.operation.regions else ()
+    for nested in inside:
+        for operand in nested.operation.operands:
+            if not _within(operand, op.operation):
+                found.setdefault(operand)
+    return list(found)
+
+
+def _within(value: ir.Value, op: Any) -> bool:
+    owner = value.owner
+    current = owner.owner.operation if isinstance(owner, ir.Block) else owner.operation
+    if current == op:
+        return isinstance(owner, ir.Block)
+    while current is not None and current != op:
+        current = current.parent.operation if current.parent is not None else None
+    return current is not None
+
+
+def _graph(nodes: list[Any], block: Any, keys: dict[Any, frozenset[str]], sizes: dict[str, int]) -> Graph:
+    users: dict[Any, list[int]] = {}
+    described: list[Node] = []
+    for position, op in enumerate(nodes):
+        operands = outer_operands(op)
+        read = frozenset[str]().union(*(keys.get(operand, frozenset()) for operand in operands))
+        described.append(Node(op.operation.name, op_flops(op), tuple(sorted(read))))
+        for operand in operands:
+            if operand not in keys:
+                users.setdefault(operand, []).append(position)
+    values = [Value(-1, byte_size(each.type), tuple(users.get(each, ()))) for each in block.arguments]
+    for position, op in enumerate(nodes):
+        values += [Value(position, byte_size(each.type), tuple(users.get(each, ()))) for each in op.operation.results]
+    return Graph(tuple(described), (*values, *_effects(nodes)), sizes)
+
+
+def _effects(nodes: list[Any]) -> Iterable[Value]:
+    """What has effects and no result keeps its place among its like: a value of no bytes leads from one to the next."""
+    positions = [position for position, op in enumerate(nodes) if not op.operation.results]
+    return (Value(first, 0, (second,)) for first, second in pairwise(positions))

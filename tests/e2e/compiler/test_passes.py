@@ -1,0 +1,29 @@
+"""Passes that the driver does not run yet, through the whole compiler: what results is compared with PyTorch."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from infc.compiler import CompileOptions, CompileResult, compile_model, targets
+
+from support import models
+
+
+def compile_with(passes: str, factory: str, out: Path, monkeypatch: pytest.MonkeyPatch) -> CompileResult:
+    """Compile a factory of `support.models` with `passes` in the place where weights get their layout."""
+    target = replace(targets.TARGETS["cpu"], packing=passes)
+    monkeypatch.setitem(targets.TARGETS, "cpu", target)
+    return compile_model(f"{models.__file__}:{factory}", out, CompileOptions())
+
+
+@pytest.mark.parametrize(
+    "cut", ["stages=3", "memory=8KiB", "split=conv:gpu0;*:cpu0"], ids=["stages", "memory", "split"]
+)
+def test_a_partitioned_model_computes_what_the_whole_does(
+    cut: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes = f"infer-pack-weights,infer-partition{{{cut}}},infer-outline-stages,infer-lower-transfers"
+    result = compile_with(passes, "tagger", tmp_path / "out.infc", monkeypatch)
+    (report,) = [each.verify for each in result.config.targets]
+    assert report is not None
