@@ -52,8 +52,8 @@ def split_by_name(graph: Graph, rules: Sequence[Rule]) -> list[tuple[str, tuple[
     """The stages, each with its placement, along the order of the nodes; a placement may come several times.
 
     A node goes where the first rule says that matches a weight which it alone reads; one without such weights stays
-    with the node before. A weight that several read says nothing: equal weights, say the zero biases of two layers, have
-    become one and are named after the first.
+    with the node before. A weight that several read says nothing: equal weights, say the zero biases of two layers,
+    have become one and are named after the first.
 
     Raises:
         UnknownModule: a rule other than `*` matches no weight.
