@@ -17,16 +17,21 @@ def flops(module: ir.Operation) -> int:
 
 
 def op_flops(op: Any) -> int:
-    """Floating point operations of one operation, without what is in its regions."""
+    """Floating point operations of one operation, without what is in its regions. A dynamic dim counts as one element."""
     name = op.operation.name
     if name in _CONTRACTIONS:
-        left, result = op.operands[0].type.shape, op.results[0].type.shape
+        left, result = _shape(op.operands[0]), _shape(op.results[0])
         reduction = left[1] * left[3] if name == "linalg.mmt4d" else left[-1]
         return 2 * prod(result) * reduction
     if name.startswith(("linalg.conv_", "linalg.depthwise_conv_")):
-        kernel, result = op.operands[1].type.shape, op.results[0].type.shape
+        kernel, result = _shape(op.operands[1]), _shape(op.results[0])
         return 2 * prod(result) * prod(kernel) // max(_output_channels(name, kernel), 1)
     return 0
+
+
+def _shape(value: Any) -> list[int]:
+    kind = value.type
+    return [1 if kind.is_dynamic_dim(axis) else size for axis, size in enumerate(kind.shape)]
 
 
 def _output_channels(name: str, kernel: Any) -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch_mlir import ir
-from torch_mlir.dialects import arith
+from torch_mlir.dialects import arith, tensor
 
 from .base import Pass
 from .walk import operations
@@ -47,8 +47,8 @@ class GuardGathers(Pass):
             source = extract.operands[0]
             for axis in range(source.type.rank):
                 index = extract.operands[axis + 1]
-                if not _trusted(index) and not source.type.is_dynamic_dim(axis):
-                    extract.operation.operands[axis + 1] = _clamp(extract, index, source.type.shape[axis])
+                if not _trusted(index):
+                    extract.operation.operands[axis + 1] = _clamp(extract, index, axis)
         for check in operations(module, "cf.assert"):
             check.operation.erase()
 
@@ -57,8 +57,12 @@ def _trusted(index: ir.Value) -> bool:
     return not isinstance(index.owner, ir.Block) and index.owner.operation.name in _TRUSTED
 
 
-def _clamp(extract: Any, index: ir.Value, size: int) -> ir.Value:
+def _clamp(extract: Any, index: ir.Value, axis: int) -> ir.Value:
+    source = extract.operands[0]
     kind = ir.IndexType.get(extract.operation.context)
     with extract.location, ir.InsertionPoint(extract):
         low = arith.maxsi(index, arith.constant(kind, 0))
-        return arith.minsi(low, arith.constant(kind, max(size - 1, 0)))
+        if not source.type.is_dynamic_dim(axis):
+            return arith.minsi(low, arith.constant(kind, max(source.type.shape[axis] - 1, 0)))
+        size = tensor.dim(source, arith.constant(kind, axis))
+        return arith.minsi(low, arith.subi(size, arith.constant(kind, 1)))

@@ -41,18 +41,41 @@ class GuardScatters(Pass):
             op = scatter.operation
             axes = list(ir.DenseI64ArrayAttr(op.attributes["dimension_map"]))
             updates, indices, target = (operand.type for operand in op.operands)
-            sizes = [target.shape[axis] for axis in axes]
             # Updates with as many dims as the target (and the batch) write a window; else one element of each axis.
-            windows = [updates.shape[axis + 1] if updates.rank == target.rank + 1 else 1 for axis in axes]
-            last = [max(size - window, 0) for size, window in zip(sizes, windows, strict=True)]
+            whole = updates.rank == target.rank + 1
             with op.location, ir.InsertionPoint(op):
-                op.operands[1] = _guarded(op.operands[1], indices, sizes, last)
+                element = indices.element_type
+                sizes = [_size(op.operands[2], axis, element) for axis in axes]
+                windows = [_size(op.operands[0], axis + 1, element) if whole else 1 for axis in axes]
+                last = [_last(size, window, element) for size, window in zip(sizes, windows, strict=True)]
+                op.operands[1] = _guarded(op.operands[1], indices, _tensor(sizes, element), _tensor(last, element))
 
 
-def _guarded(indices: ir.Value, kind: Any, sizes: list[int], last: list[int]) -> ir.Value:
+def _size(value: ir.Value, axis: int, element: ir.Type) -> "int | ir.Value":
+    kind: Any = value.type
+    if not kind.is_dynamic_dim(axis):
+        return kind.shape[axis]
+    return arith.index_cast(element, tensor.dim(value, arith.constant(ir.IndexType.get(kind.context), axis)))
+
+
+def _last(size: "int | ir.Value", window: "int | ir.Value", element: ir.Type) -> "int | ir.Value":
+    if isinstance(size, int) and isinstance(window, int):
+        return max(size - window, 0)
+    both = [arith.constant(element, each) if isinstance(each, int) else each for each in (size, window)]
+    return arith.maxsi(arith.subi(*both), arith.constant(element, 0))
+
+
+def _guarded(indices: ir.Value, kind: Any, sizes: ir.Value, last: ir.Value) -> ir.Value:
     element = kind.element_type
-    limits = [_constant(values, element) for values in (sizes, last)]
-    empty = tensor.empty(kind.shape, element)
+    limits = [sizes, last]
+    index = ir.IndexType.get(kind.context)
+    empty = tensor.empty(
+        [
+            tensor.dim(indices, arith.constant(index, axis)) if kind.is_dynamic_dim(axis) else kind.shape[axis]
+            for axis in range(kind.rank)
+        ],
+        element,
+    )
     row, column = ir.AffineDimExpr.get(0), ir.AffineDimExpr.get(1)
     whole, by_axis = ir.AffineMap.get(2, 0, [row, column]), ir.AffineMap.get(2, 0, [column])
     maps = ir.ArrayAttr.get([ir.AffineMapAttr.get(each) for each in (whole, by_axis, by_axis, whole)])
@@ -70,6 +93,9 @@ def _guarded(indices: ir.Value, kind: Any, sizes: list[int], last: list[int]) ->
     return generic.results[0]
 
 
-def _constant(values: list[int], element: ir.Type) -> ir.Value:
+def _tensor(values: "list[int | ir.Value]", element: ir.Type) -> ir.Value:
     kind = ir.RankedTensorType.get([len(values)], element)
-    return arith.constant(kind, ir.Attribute.parse(f"dense<{values}> : {kind}"))
+    if all(isinstance(value, int) for value in values):
+        return arith.constant(kind, ir.Attribute.parse(f"dense<{values}> : {kind}"))
+    known = [arith.constant(element, value) if isinstance(value, int) else value for value in values]
+    return tensor.from_elements(kind, known)

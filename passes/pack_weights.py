@@ -22,7 +22,7 @@ class PackWeights(Pass):
 
     The packing of the weight happens when the slab is written, not when the model runs: the slab holds it as tiles of
     `n0`×`k0`, in one layout whatever the number of rows of `x` is. `x` is cut into tiles of at most `m0` rows; fewer
-    when it has fewer. Taken are f32 matrices of which the weight is the right side, as it lies or transposed, and whose
+    when it is known to have fewer. Taken are f32 matrices of which the weight is the right side, as it lies or transposed, and whose
     other uses are the same: a weight that something else reads in its logical shape stays as it is.
 
     Before:
@@ -86,15 +86,14 @@ class PackWeights(Pass):
     def _rewrite(self, product: "_Product", weight: ir.Value) -> None:
         matmul = product.matmul
         x, result = matmul.operands[0], matmul.results[0]
-        m, n = result.type.shape
+        n = result.type.shape[1]
         k = x.type.shape[1]
-        m0 = min(self.m0, 1 << (m - 1).bit_length())
         element = result.type.element_type
         n1, k1 = weight.type.shape[:2]
-        m1 = -(-m // m0)
         with matmul.location, ir.InsertionPoint(matmul):
+            m, m0, m1 = self._rows(x)
             zero = arith.constant(element, 0.0)
-            needs_padding = m % m0 or k % self.k0
+            needs_padding = not isinstance(m, int) or m % m0 or k % self.k0
             packed_x = linalg.pack(
                 x,
                 tensor.empty([m1, k1, m0, self.k0], element),
@@ -106,6 +105,16 @@ class PackWeights(Pass):
             tiles = linalg.mmt4d(packed_x, weight, outs=[accumulator])
             unpacked = linalg.unpack(tiles, tensor.empty([m, n], element), [0, 1], [m0, self.n0])
         result.replace_all_uses_with(unpacked)
+
+    def _rows(self, x: ir.Value) -> "tuple[int | ir.Value, int, int | ir.Value]":
+        """How many rows `x` has, how many a tile has, and how many tiles there are."""
+        if not x.type.is_dynamic_dim(0):
+            m = x.type.shape[0]
+            m0 = min(self.m0, 1 << (m - 1).bit_length())
+            return m, m0, -(-m // m0)
+        index = ir.IndexType.get(x.context)
+        rows = tensor.dim(x, arith.constant(index, 0))
+        return rows, self.m0, arith.ceildivui(rows, arith.constant(index, self.m0))
 
 
 @dataclass(frozen=True)
@@ -142,7 +151,7 @@ def _is_product(op: Any, right: ir.Value) -> bool:
     if "cast" in op.attributes or not _is_plain_matmul(op):
         return False
     left, result = op.operands[0].type, op.results[0].type
-    return left.has_static_shape and left.element_type == result.element_type and _is_zero_fill(op.operands[2])
+    return not left.is_dynamic_dim(1) and left.element_type == result.element_type and _is_zero_fill(op.operands[2])
 
 
 def _is_plain_matmul(op: Any) -> bool:

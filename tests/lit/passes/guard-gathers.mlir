@@ -36,3 +36,20 @@ func.func @own_index(%table: tensor<4xf32>) -> tensor<4xf32> {
   } -> tensor<4xf32>
   return %r : tensor<4xf32>
 }
+
+// The size of a dynamic dim is asked for.
+// CHECK-LABEL: func.func @dynamic
+func.func @dynamic(%table: tensor<?xf32>, %ids: tensor<?xi64>, %e: tensor<?xf32>) -> tensor<?xf32> {
+  %r = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%ids : tensor<?xi64>) outs(%e : tensor<?xf32>) {
+  ^bb0(%in: i64, %out: f32):
+    %i = arith.index_cast %in : i64 to index
+    // CHECK: %[[LOW:.*]] = arith.maxsi
+    // CHECK: %[[SIZE:.*]] = tensor.dim %{{.*}}, %{{.*}} : tensor<?xf32>
+    // CHECK: %[[LAST:.*]] = arith.subi %[[SIZE]]
+    // CHECK: %[[SAFE:.*]] = arith.minsi %[[LOW]], %[[LAST]]
+    // CHECK: tensor.extract %{{.*}}[%[[SAFE]]]
+    %v = tensor.extract %table[%i] : tensor<?xf32>
+    linalg.yield %v : f32
+  } -> tensor<?xf32>
+  return %r : tensor<?xf32>
+}

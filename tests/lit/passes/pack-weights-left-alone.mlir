@@ -46,3 +46,15 @@ func.func @half(%x: tensor<3x6xf16>) -> tensor<3x16xf16> {
   %y = linalg.matmul ins(%x, %w : tensor<3x6xf16>, tensor<6x16xf16>) outs(%f : tensor<3x16xf16>) -> tensor<3x16xf16>
   return %y : tensor<3x16xf16>
 }
+
+// The reduction's size is not known.
+// CHECK-LABEL: func.func @dynamic_reduction
+func.func @dynamic_reduction(%x: tensor<3x?xf32>) -> tensor<3x16xf32> {
+  %w = "infer.weight"() {key = "w", digest = "sha256:1", layout = "row_major", logical = tensor<6x16xf32>} : () -> tensor<6x16xf32>
+  %zero = arith.constant 0.0 : f32
+  %o = tensor.empty() : tensor<3x16xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%o : tensor<3x16xf32>) -> tensor<3x16xf32>
+  // CHECK: linalg.matmul
+  %y = linalg.matmul ins(%x, %w : tensor<3x?xf32>, tensor<6x16xf32>) outs(%f : tensor<3x16xf32>) -> tensor<3x16xf32>
+  return %y : tensor<3x16xf32>
+}

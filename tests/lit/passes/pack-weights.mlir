@@ -37,3 +37,18 @@ func.func @as_it_lies(%x: tensor<3x6xf32>) -> tensor<3x16xf32> {
   %y = linalg.matmul ins(%x, %w : tensor<3x6xf32>, tensor<6x16xf32>) outs(%f : tensor<3x16xf32>) -> tensor<3x16xf32>
   return %y : tensor<3x16xf32>
 }
+
+// Any number of rows: the tiles are counted when the model runs, and the last one is padded.
+// CHECK-LABEL: func.func @dynamic_rows
+func.func @dynamic_rows(%x: tensor<?x6xf32>, %o: tensor<?x16xf32>) -> tensor<?x16xf32> {
+  %w = "infer.weight"() {key = "w", digest = "sha256:1", layout = "row_major", logical = tensor<6x16xf32>} : () -> tensor<6x16xf32>
+  %zero = arith.constant 0.0 : f32
+  %f = linalg.fill ins(%zero : f32) outs(%o : tensor<?x16xf32>) -> tensor<?x16xf32>
+  // CHECK: %[[M:.*]] = tensor.dim %{{.*}}, %{{.*}} : tensor<?x6xf32>
+  // CHECK: %[[TILES:.*]] = arith.ceildivui %[[M]], %{{.*}} : index
+  // CHECK: linalg.pack %{{.*}} padding_value(%{{.*}} : f32) inner_dims_pos = [0, 1] inner_tiles = [16, 1] into %{{.*}} : tensor<?x6xf32> -> tensor<?x6x16x1xf32>
+  // CHECK: linalg.mmt4d {{.*}} -> tensor<?x1x16x16xf32>
+  // CHECK: linalg.unpack {{.*}} -> tensor<?x16xf32>
+  %y = linalg.matmul ins(%x, %w : tensor<?x6xf32>, tensor<6x16xf32>) outs(%f : tensor<?x16xf32>) -> tensor<?x16xf32>
+  return %y : tensor<?x16xf32>
+}
