@@ -17,7 +17,7 @@ def flops(module: ir.Operation) -> int:
 
 
 def op_flops(op: Any) -> int:
-    """Floating point operations of one operation, without what is in its regions. A dynamic dim counts as one element."""
+    """Floating point operations of one operation, without what is in its regions; a dynamic dim counts as one."""
     name = op.operation.name
     if name in _CONTRACTIONS:
         left, result = _shape(op.operands[0]), _shape(op.results[0])

@@ -22,8 +22,9 @@ class PackWeights(Pass):
 
     The packing of the weight happens when the slab is written, not when the model runs: the slab holds it as tiles of
     `n0`×`k0`, in one layout whatever the number of rows of `x` is. `x` is cut into tiles of at most `m0` rows; fewer
-    when it is known to have fewer. Taken are f32 matrices of which the weight is the right side, as it lies or transposed, and whose
-    other uses are the same: a weight that something else reads in its logical shape stays as it is.
+    when it is known to have fewer. Taken are f32 matrices of which the weight is the right side, as it lies or
+    transposed, and whose other uses are the same: a weight that something else reads in its logical shape stays as it
+    is.
 
     Before:
 
