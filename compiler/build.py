@@ -1,20 +1,21 @@
 """What depends on the target: the IR that its weights' layout asks for, its machine code, its slab."""
 
-import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from torch_mlir import ir
 
 from ..passes import pipeline
 from ..passes.cost import flops
+from ..passes.runner import make_context
 from ..runtime.artifact import MODULE_MEDIA_TYPE, ArtifactWriter, ModuleBuild, Slab, StageBuild, TargetBuild
 from . import iree
+from .importer import Imported
 from .interface import METHOD
+from .optimizer import optimize
 from .targets import Target
-from .temps import Temps
+from .tools import Tools
 from .weights import WeightTable, WeightUse, weight_uses
 
 
@@ -27,49 +28,86 @@ class Lowered:
     flops: int
 
 
-def lower(module: ir.Module, targets: Sequence[Target], temps: Temps) -> list[Lowered]:
-    """The program for each target, from linalg on tensors. What the targets share is done once."""
-    pipeline.run(module.operation, pipeline.SHARED)
-    by_packing = {target.packing: target for target in targets}
-    lowered: dict[str, Lowered] = {}
-    for packing, target in by_packing.items():
-        label = "" if len(by_packing) == 1 else f".{_file_name(target)}"
-        lowered[packing] = _lower(module.operation.clone(), packing, temps, label)
-    return [lowered[target.packing] for target in targets]
+@dataclass(frozen=True)
+class Job:
+    """One program to be built. `label` tells its files apart from those of others, `.b8`; empty for the only one.
+
+    `doubles` keeps f64: see `iree.compile_text`.
+    """
+
+    imported: Imported
+    doubles: bool = False
+    label: str = ""
 
 
-def _lower(module: Any, packing: str, temps: Temps, label: str) -> Lowered:
-    pipeline.run(module, pipeline.layout(packing))
-    temps.write(f"infer{label}.mlir", module)
+def lower(job: Job, tools: Tools) -> str:
+    """The program as linalg on tensors, with what all targets share done to it."""
+    tools.temps.write(f"torch{job.label}.mlir", job.imported.text)
+    linalg = optimize(job.imported.text, f"{job.imported.lowering},{pipeline.SHARED}", tools.children)
+    tools.temps.write(f"linalg{job.label}.mlir", linalg)
+    return linalg
+
+
+def lay_out(text: str, packing: str, label: str, tools: Tools) -> Lowered:
+    """The lowered program with its weights in the layout that the pass `packing` gives them."""
+    infer = optimize(text, pipeline.layout(packing), tools.children)
+    tools.temps.write(f"infer{label}.mlir", infer)
+    module = ir.Module.parse(infer, make_context()).operation
     uses = tuple(weight_uses(module))
     work = flops(module)
-    # What follows is IREE's: its dialects are text to us.
-    module.context.allow_unregistered_dialects = True
     pipeline.run(module, pipeline.FOR_IREE)
-    module.context.allow_unregistered_dialects = False
-    temps.write(f"iree{label}.mlir", module)
+    tools.temps.write(f"iree{label}.mlir", module.get_asm(enable_debug_info=True))
     return Lowered(module.get_asm(), uses, work)
 
 
-def compile_all(
-    lowered: Sequence[Lowered], targets: Sequence[Target], temps: Temps, *, doubles: bool
-) -> list[iree.Module]:
-    """Machine code for each target, as many at a time as this process may use cores.
+def lower_all(jobs: Sequence[Job], targets: Sequence[Target], tools: Tools) -> list[list[Lowered]]:
+    """Every program for each target, `[job][target]`. What targets share is done once.
 
     Raises:
-        CompileError: of the first target that fails.
+        CompileError: of the first that fails.
     """
-    by_packing = {target.packing: target for target in targets}
-    for target in targets:
-        label = "" if len(by_packing) == 1 else f".{_file_name(by_packing[target.packing])}"
-        script = "" if len(targets) == 1 else f".{_file_name(target)}"
-        temps.command(iree.flags(target, doubles=doubles), f"iree{label}.mlir", script)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
-        jobs = [
-            threads.submit(iree.compile_text, each.text, target, doubles=doubles)
-            for each, target in zip(lowered, targets, strict=True)
-        ]
-        return [job.result() for job in jobs]
+    shared = tools.map(lambda job: lower(job, tools), jobs)
+    packings = _by_packing(targets)
+    pairs = [(index, packing) for index in range(len(jobs)) for packing in packings]
+
+    def one(pair: tuple[int, str]) -> Lowered:
+        index, packing = pair
+        return lay_out(shared[index], packing, _label(jobs[index], packing, packings), tools)
+
+    found = dict(zip(pairs, tools.map(one, pairs), strict=True))
+    return [[found[index, target.packing] for target in targets] for index in range(len(jobs))]
+
+
+def compile_all(
+    jobs: Sequence[Job], lowered: Sequence[Sequence[Lowered]], targets: Sequence[Target], tools: Tools
+) -> list[list[iree.Module]]:
+    """Machine code of every program for each target, `[job][target]`.
+
+    Raises:
+        CompileError: of the first that fails.
+    """
+    packings = _by_packing(targets)
+    for job, target in itertools.product(jobs, targets):
+        script = job.label if len(targets) == 1 else f"{job.label}.{_file_name(target)}"
+        source = f"iree{_label(job, target.packing, packings)}.mlir"
+        tools.temps.command(iree.flags(target, doubles=job.doubles), source, script)
+    pairs = list(itertools.product(range(len(jobs)), range(len(targets))))
+
+    def one(pair: tuple[int, int]) -> iree.Module:
+        job, target = pair
+        text, doubles = lowered[job][target].text, jobs[job].doubles
+        return iree.compile_text(text, targets[target], tools.children, doubles=doubles)
+
+    modules = iter(tools.map(one, pairs))
+    return [[next(modules) for _ in targets] for _ in jobs]
+
+
+def _by_packing(targets: Sequence[Target]) -> dict[str, Target]:
+    return {target.packing: target for target in targets}
+
+
+def _label(job: Job, packing: str, packings: Mapping[str, Target]) -> str:
+    return job.label if len(packings) == 1 else f"{job.label}.{_file_name(packings[packing])}"
 
 
 def write(

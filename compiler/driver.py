@@ -34,10 +34,12 @@ from ..runtime.artifact.dtypes import byte_size
 from ..runtime.shapes import sized
 from ..runtime.targets import obstacle
 from . import build, targets
+from .children import Children, Limits
 from .doors import Request, read_source
 from .export import Program, export
-from .importer import import_program, lower_to_linalg
+from .importer import import_program
 from .temps import Temps
+from .tools import Tools
 from .verify import verify
 from .weights import WeightTable
 
@@ -49,8 +51,9 @@ class CompileOptions:
     """What `infc compile` can be told.
 
     `name` is the model's name in the pool (the source's own when empty); `trials` random inputs are compared with
-    PyTorch's answers, drawn with `seed`; `temps` is a directory for the IR of every stage. `targets` are in the
-    order in which a host prefers them. Without `verify` nothing is compared, and the artifact says so.
+    PyTorch's answers, drawn with `seed`; `temps` is a directory for the IR of every stage. `limits` are those of the
+    processes that it starts. `targets` are in the order in which a host prefers them. Without `verify` nothing is
+    compared, and the artifact says so.
     """
 
     name: str = ""
@@ -59,6 +62,7 @@ class CompileOptions:
     seed: int = 0
     verify: bool = True
     temps: Path | None = None
+    limits: Limits = field(default_factory=Limits)
     request: Request = field(default_factory=Request)  # what is said about the source beside its name
 
 
@@ -95,22 +99,19 @@ def compile_model(
     clock = _Clock(observer or (lambda _: nullcontext()))
     temps = Temps(options.temps)
     # The writer first: an output that cannot be written is told before minutes of work
-    with ArtifactWriter(out) as writer, temps.reproducing():
+    with ArtifactWriter(out) as writer, temps.reproducing(), Children(options.limits) as children:
+        tools = Tools(children, temps)
         with clock.stage("load"):
             model = read_source(source, options.request)
         with clock.stage("export"):
             program = export(model)
         weights = WeightTable()
         with clock.stage("import"):
-            module = import_program(program, weights)
-        temps.write("torch.mlir", module)
+            jobs = [build.Job(import_program(program, weights), _has_doubles(program, weights))]
         with clock.stage("lower"):
-            lower_to_linalg(module)
-        temps.write("linalg.mlir", module)
-        with clock.stage("passes"):
-            lowered = build.lower(module, chosen, temps)
+            [lowered] = build.lower_all(jobs, chosen, tools)
         with clock.stage("compile"):
-            modules = build.compile_all(lowered, chosen, temps, doubles=_has_doubles(program, weights))
+            [modules] = build.compile_all(jobs, [lowered], chosen, tools)
         with clock.stage("weights"):
             builds = build.write(writer, STAGE, weights, list(zip(chosen, lowered, modules, strict=True)))
         cost = Cost(

@@ -1,32 +1,38 @@
-"""From an exported program to linalg on tensors, through torch-mlir, with every weight left outside."""
+"""From an exported program to the torch dialect, through torch-mlir, with every weight left outside."""
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch_mlir.dialects.torch as torch_dialect
 from torch_mlir import ir
 from torch_mlir.extras.fx_importer import FxImporter, FxImporterHooks
-from torch_mlir.passmanager import PassManager
 
 from infc.errors import CompileError
 
 from .. import dialects
+from ..passes import pipeline
 from ..passes.raise_weights import WEIGHTS_ATTRIBUTE
-from .diagnostics import Diagnostics
 from .dtypes import TORCH_DTYPES, TORCH_ELEMENT_TYPES
 from .export import Program
 from .source import OnnxGraph
 from .weights import WeightTable
 
-_LOWERINGS = {
-    "torch-to-backend": "builtin.module(torchdynamo-export-to-torch-backend-pipeline)",
-    "torch-to-linalg": "builtin.module(torch-backend-to-linalg-on-tensors-backend-pipeline)",
-}
+
+@dataclass(frozen=True)
+class Imported:
+    """A program as text, in the torch dialect and with locations; `lowering` is the pipeline that brings it to linalg.
+
+    The digests of its weights are an attribute of the module.
+    """
+
+    text: str
+    lowering: str
 
 
-def import_program(program: Program, weights: WeightTable) -> ir.Module:
-    """The torch dialect's module of `program`; its weights go into `weights`, by name.
+def import_program(program: Program, weights: WeightTable) -> Imported:
+    """`program` in the torch dialect; its weights go into `weights`, by name.
 
     Raises:
         CompileError: the graph holds something that torch-mlir does not import.
@@ -34,7 +40,9 @@ def import_program(program: Program, weights: WeightTable) -> ir.Module:
     context = ir.Context()
     torch_dialect.register_dialect(context)
     dialects.load(context)
+    lowering = pipeline.TORCH_TO_LINALG
     if isinstance(program.exported, OnnxGraph):
+        lowering = f"{pipeline.ONNX_TO_TORCH},{lowering}"
         from .onnx_importer import import_onnx  # its library is an extra
 
         module = import_onnx(program.exported.model, program.method.name, context, weights)
@@ -43,7 +51,7 @@ def import_program(program: Program, weights: WeightTable) -> ir.Module:
     with context, ir.Location.unknown():
         table = {key: ir.StringAttr.get(digest) for key, digest in weights.digests.items()}
         module.operation.attributes[WEIGHTS_ATTRIBUTE] = ir.DictAttr.get(table)
-    return module
+    return Imported(module.operation.get_asm(enable_debug_info=True), lowering)
 
 
 def _from_torch(exported: Any, name: str, context: ir.Context, weights: WeightTable) -> ir.Module:
@@ -57,26 +65,6 @@ def _from_torch(exported: Any, name: str, context: ir.Context, weights: WeightTa
             stage="import",
         ) from error
     return importer.module
-
-
-def lower_to_linalg(module: ir.Module) -> None:
-    """Lower the torch dialect to linalg on tensors, in place.
-
-    Raises:
-        CompileError: an operator that does not lower, with its name and the line of the model's Python.
-    """
-    for stage, pipeline in _LOWERINGS.items():
-        with module.context, Diagnostics(module.context) as diagnostics:
-            try:
-                PassManager.parse(pipeline).run(module.operation)
-            except ir.MLIRError as error:
-                diagnostics.take(error)
-                raise CompileError(
-                    f"{diagnostics.summary()}{diagnostics.place()}",
-                    hint="torch-mlir does not lower this operator; rewrite that part of the model",
-                    stage=stage,
-                    command=("torch-mlir-opt", f"--pass-pipeline={pipeline}"),
-                ) from error
 
 
 class _Weights(FxImporterHooks):

@@ -1,19 +1,16 @@
 """IREE as the backend: MLIR text in, a module of machine code out, in a process of its own."""
 
 import json
-import os
 import re
-import subprocess
 import tempfile
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import iree.compiler
-import iree.compiler.ir as iree_ir
 
 from infc.errors import CompileError
 
+from .children import Children
 from .targets import Target
 
 _COMMON = (
@@ -38,27 +35,21 @@ class Module:
     activation_peak: int
 
 
-def compile_text(text: str, target: Target, *, doubles: bool = False) -> Module:
+def compile_text(text: str, target: Target, children: Children, *, doubles: bool = False) -> Module:
     """Compile linalg on tensors for `target`.
 
     `doubles` keeps f64 as it is: for a model that takes, holds or returns it. Elsewhere f64 is what torch-mlir computes
     means and variances in, and f32 does for them what it does in PyTorch.
 
     Raises:
-        CompileError: IREE does not parse the text, or does not compile it, or dies.
+        CompileError: IREE does not compile the text, or dies, or takes longer or more memory than it may.
     """
-    # An operation that it does not know makes iree-compile crash, where the parser says which one it is.
-    try:
-        with iree_ir.Context():
-            iree_ir.Module.parse(text)
-    except iree_ir.MLIRError as error:
-        raise CompileError(f"IREE does not take the module: {_first_line(str(error))}", stage="iree-parse") from error
     with tempfile.TemporaryDirectory(prefix="infc-") as folder:
         statistics = Path(folder) / "statistics.json"
         dump = ("--iree-scheduling-dump-statistics-format=json", f"--iree-scheduling-dump-statistics-file={statistics}")
-        code = _compile(text, (*flags(target, doubles=doubles), *dump))
+        code = _compile(text, flags(target, doubles=doubles), children, dump)
         measured = json.loads(statistics.read_text())["stream-aggregate"]
-    features = target_features(target) if target.machine else ()
+    features = target_features(target, children) if target.machine else ()
     return Module(code, features, measured["execution"]["transient-memory-size"])
 
 
@@ -68,10 +59,9 @@ def flags(target: Target, *, doubles: bool = False) -> tuple[str, ...]:
     return (*target.flags, *_COMMON, *keep)
 
 
-@cache
-def target_features(target: Target) -> tuple[str, ...]:
+def target_features(target: Target, children: Children) -> tuple[str, ...]:
     """The CPU features that code for `target` may use, in LLVM's names, sorted."""
-    text = _compile("module { }", (*target.flags, "--compile-to=preprocessing")).decode()
+    text = _compile("module { }", (*target.flags, "--compile-to=preprocessing"), children).decode()
     _, found, rest = text.partition('cpu_features = "')
     if not found:
         return ()
@@ -79,28 +69,34 @@ def target_features(target: Target) -> tuple[str, ...]:
     return tuple(sorted(name for name in enabled if _SELECTED.match(name)))
 
 
-def _compile(text: str, flags: tuple[str, ...]) -> bytes:
+def _compile(text: str, flags: tuple[str, ...], children: Children, dump: tuple[str, ...] = ()) -> bytes:
     binary = Path(iree.compiler.__path__[0]) / "_mlir_libs" / "iree-compile"
     with tempfile.TemporaryDirectory(prefix="infc-") as folder:
         output = Path(folder) / "module"
         # The text comes by standard input, so that no path of this machine gets into a location.
-        run = subprocess.run(
-            [str(binary), "-", *flags, "-o", str(output)],
-            input=text.encode(),
-            capture_output=True,
-            check=False,
-            env={**os.environ, "LLVM_DISABLE_CRASH_REPORT": "1"},
-        )
-        if run.returncode == 0:
+        command = (str(binary), "-", *flags, *dump, "-o", str(output))
+        finished = children.run(command, text.encode(), {"LLVM_DISABLE_CRASH_REPORT": "1"})
+        if not finished.failure:
             return output.read_bytes()
-    stderr = run.stderr.decode(errors="replace")
-    died = f"killed by signal {-run.returncode}" if run.returncode < 0 else f"exit code {run.returncode}"
+    unknown = _unknown_operation(text) if finished.crashed else ""
     raise CompileError(
-        f"iree-compile failed ({died}): {_first_line(stderr)}",
+        f"iree-compile failed ({finished.failure}): {unknown or _first_line(finished.stderr)}",
         hint="--save-temps DIR keeps the module and the command, so that it fails in the same way outside of infc",
         stage="iree-compile",
         command=("iree-compile", "-", *flags),
     )
+
+
+def _unknown_operation(text: str) -> str:
+    """What IREE's parser does not take: such an operation makes iree-compile crash where the parser gives its name."""
+    import iree.compiler.ir as iree_ir
+
+    try:
+        with iree_ir.Context():
+            iree_ir.Module.parse(text)
+    except iree_ir.MLIRError as error:
+        return _first_line(str(error))
+    return ""
 
 
 def _first_line(text: str) -> str:

@@ -8,27 +8,25 @@ import torch
 from onnx import numpy_helper
 from torch_mlir import ir
 from torch_mlir.extras import onnx_importer
-from torch_mlir.passmanager import PassManager
 
 from infc.errors import CompileError
 
+from ..passes.diagnostics import Diagnostics
 from ..passes.walk import operations
-from .diagnostics import Diagnostics
 from .doors.onnx_tensors import to_tensor
 from .dtypes import TORCH_DTYPES, TORCH_ELEMENT_TYPES
 from .weights import WeightTable
 
-_PIPELINE = "builtin.module(torch-onnx-to-torch-backend-pipeline)"
 _INLINE = 1024  # bytes: the largest literal of contract 1
 # Their small float operands say what to compute, and have to be known when it is lowered.
 _WITH_SETTINGS = {"Resize", "Upsample"}
 
 
 def import_onnx(model: Any, name: str, context: ir.Context, weights: WeightTable) -> ir.Module:
-    """The torch dialect's module of `model`, its function called `name`; its weights go into `weights`, by name.
+    """The module of `model`, its operators still ONNX's, its function called `name`; its weights go into `weights`.
 
     Raises:
-        CompileError: an operator that torch-mlir does not import or convert, by its name.
+        CompileError: an operator that torch-mlir does not import, by its name.
     """
     own = onnx.ModelProto()
     own.CopyFrom(model)
@@ -43,7 +41,6 @@ def import_onnx(model: Any, name: str, context: ir.Context, weights: WeightTable
             )
             node_importer.import_all()
             _raise_literals(module.operation)
-            PassManager.parse(_PIPELINE).run(module.operation)
         except ir.MLIRError as error:
             diagnostics.take(error)
             raise CompileError(diagnostics.summary(), hint=_HINT, stage="import") from error

@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from infc.errors import CompileError
 
@@ -34,10 +33,10 @@ class Temps:
                 error.reproducer = self._folder
             raise
 
-    def write(self, name: str, module: Any) -> None:
-        """The module as it stands, with locations."""
+    def write(self, name: str, text: str) -> None:
+        """Keep a module's text under `name`."""
         if self._folder is not None:
-            self._put(self._folder / name, module.operation.get_asm(enable_debug_info=True))
+            self._put(self._folder / name, text)
 
     def command(self, flags: tuple[str, ...], source: str, label: str) -> None:
         """The line that compiles the file `source` as infc is about to; `label` tells several targets' files apart."""

@@ -1,6 +1,5 @@
 """Pipelines: MLIR's textual syntax over infc's passes and upstream's, and the named ones that the compiler runs."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from torch_mlir import ir
@@ -9,7 +8,9 @@ from torch_mlir.passmanager import PassManager
 from infc.errors import CompileError
 
 from .base import Pass, PassError
+from .diagnostics import Diagnostics
 from .registry import is_ours, lookup
+from .steps import Observer, expanded, split
 
 # The compiler's middle, up to where the target matters.
 SHARED = ",".join(
@@ -42,44 +43,76 @@ def layout(packing: str) -> str:
 DEFAULT = f"{SHARED},{layout('infer-pack-weights')}"
 
 
+# What brings the torch dialect down to linalg on tensors; MLIR expands both.
+TORCH_TO_LINALG = "torchdynamo-export-to-torch-backend-pipeline,torch-backend-to-linalg-on-tensors-backend-pipeline"
+ONNX_TO_TORCH = "torch-onnx-to-torch-backend-pipeline"
+
+
 def parse(text: str, context: ir.Context, failures: list[CompileError] | None = None) -> PassManager:
     """A pass manager for `text`, `builtin.module(a,b{x=1},func.func(c))` or the part between the parentheses.
 
     A pass of infc that fails leaves its error in `failures`: an exception cannot cross MLIR's C++ frames. Raises
     CompileError when the text is no pipeline or names a pass or an option that does not exist.
     """
+    manager = PassManager("builtin.module", context=context)
+    for element in elements(text):
+        _add(manager, element, [] if failures is None else failures)
+    return manager
+
+
+def run(module: ir.Operation, text: str, observer: Observer | None = None) -> None:
+    """Run the pipeline `text` over `module`, telling `observer` of each pass as it begins.
+
+    Raises CompileError: a pass of infc by its name and with its hint, a pass of MLIR's with the operator, the line of
+    the model's Python where the IR knows it, and what MLIR says.
+    """
+    parse(text, module.context)  # all of it, before any of it runs
+    for element in elements(text):
+        name = element.partition("{")[0]
+        for step in [element] if is_ours(name) else expanded(element, module.context):
+            if observer:
+                observer(step)
+            _run_step(module, step)
+
+
+def elements(text: str) -> list[str]:
+    """The elements of a pipeline's text, with or without `builtin.module(…)` around it.
+
+    Raises CompileError when it is none.
+    """
     body = text.strip()
     if body.startswith("builtin.module("):
         if not body.endswith(")"):
             raise _bad(text, "the parenthesis after builtin.module is not closed")
         body = body.removeprefix("builtin.module(")[:-1]
-    manager = PassManager("builtin.module", context=context)
-    for element in _split(body):
-        _add(manager, element, [] if failures is None else failures)
-    return manager
-
-
-def run(module: ir.Operation, text: str) -> None:
-    """Run the pipeline `text` over `module`.
-
-    Raises CompileError: a pass of infc by its name and with its hint, a pass of MLIR's with what MLIR says.
-    """
-    failures: list[CompileError] = []
-    manager = parse(text, module.context, failures)
     try:
-        manager.run(module)
-    except ir.MLIRError as error:
-        if failures:
-            raise failures[0] from error
-        raise CompileError(
-            str(error),
-            hint="`infc-opt` runs this pipeline on the IR before it; see --save-temps",
-            stage=_shortened(text),
-        ) from error
+        return list(split(body))
+    except ValueError as error:
+        raise _bad(body, str(error)) from None
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) < 80 else text[:77] + "…"
+def _run_step(module: ir.Operation, step: str) -> None:
+    failures: list[CompileError] = []
+    manager = parse(step, module.context, failures)
+    with Diagnostics(module.context) as diagnostics:
+        try:
+            manager.run(module)
+        except ir.MLIRError as error:
+            if failures:
+                raise failures[0] from error
+            diagnostics.take(error)
+            raise CompileError(
+                f"{diagnostics.summary()}{diagnostics.place()}", hint=_HINT, stage=stage_of(step)
+            ) from error
+
+
+_HINT = "this toolchain does not lower that operation; rewrite that part of the model"
+
+
+def stage_of(step: str) -> str:
+    """The pass that a step runs, without the operation that it is nested in and without its options."""
+    inner = step.removeprefix("func.func(").removesuffix(")") if step.startswith("func.func(") else step
+    return inner.partition("{")[0]
 
 
 def _add(manager: PassManager, element: str, failures: list[CompileError]) -> None:
@@ -104,25 +137,16 @@ def _callback(one: Pass, failures: list[CompileError]) -> Any:
             message = f"{one.name}: {error.message}"
             failures.append(CompileError(message, hint=error.hint, stage=one.name))
             place = error.location if isinstance(error, PassError) else op.location
-            place.emit_error(message)
-            handle.signal_pass_failure()
+        except Exception as error:  # noqa: BLE001 (an exception that reaches MLIR's C++ frames ends the process)
+            message = f"{one.name}: unexpected {type(error).__name__}: {error}"
+            failures.append(CompileError(message, hint="this is a bug in infc: please report it", stage=one.name))
+            place = op.location
+        else:
+            return
+        place.emit_error(message)
+        handle.signal_pass_failure()
 
     return call
-
-
-def _split(body: str) -> Iterator[str]:
-    depth, start = 0, 0
-    for position, character in enumerate(body):
-        depth += {"(": 1, "{": 1, ")": -1, "}": -1}.get(character, 0)
-        if depth < 0:
-            raise _bad(body, f"unbalanced {character!r} at column {position + 1}")
-        if character == "," and depth == 0:
-            yield body[start:position].strip()
-            start = position + 1
-    if depth:
-        raise _bad(body, "a parenthesis or brace is not closed")
-    if body[start:].strip():
-        yield body[start:].strip()
 
 
 def _bad(text: str, why: str) -> CompileError:

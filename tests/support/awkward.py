@@ -155,3 +155,8 @@ def unary() -> Made:
         return {"sin": x.sin(), "cos": x.cos(), "asinh": x.asinh(), "acosh": x.acosh(), "log10": x.log10()}
 
     return _Of(all_of), (torch.rand(64),)
+
+
+def halved_bytes() -> Made:
+    # torch-mlir's lowering dies by a signal on this one.
+    return _Of(lambda x: x // 3), (torch.arange(6, dtype=torch.uint8).reshape(2, 3),)

@@ -7,6 +7,7 @@ import pytest
 
 from infc.compiler import compile_model
 from infc.compiler import iree as backend
+from infc.compiler.children import Children
 from infc.compiler.targets import Target
 from infc.compiler.weights import WeightTable
 from infc.errors import VerifyError
@@ -37,9 +38,9 @@ def test_a_weight_packed_wrongly_is_caught(tmp_path: Path, monkeypatch: pytest.M
 def test_an_edited_module_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     right = backend.compile_text
 
-    def wrong(text: str, target: Target, *, doubles: bool = False) -> backend.Module:
+    def wrong(text: str, target: Target, children: Children, *, doubles: bool = False) -> backend.Module:
         assert "math.erf" in text
-        return right(text.replace("math.erf", "math.tanh"), target, doubles=doubles)
+        return right(text.replace("math.erf", "math.tanh"), target, children, doubles=doubles)
 
     monkeypatch.setattr(backend, "compile_text", wrong)
     with pytest.raises(VerifyError, match=r"tolerance 0\.0001"):

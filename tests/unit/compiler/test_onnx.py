@@ -10,10 +10,13 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from infc.compiler.build import Job, lower
+from infc.compiler.children import Children
 from infc.compiler.doors import Request, parse_inputs, read_source
 from infc.compiler.export import export
-from infc.compiler.importer import import_program, lower_to_linalg
+from infc.compiler.importer import import_program
 from infc.compiler.source import Source
+from infc.compiler.tools import Tools
 from infc.compiler.weights import WeightTable
 from infc.errors import CompileError, SourceError
 
@@ -145,5 +148,5 @@ def test_an_operator_that_does_not_lower_is_a_compile_error(path: Path) -> None:
     for size in (1, 1, 2, 2):
         model.graph.output[0].type.tensor_type.shape.dim.add().dim_value = size
     program = export(read(path, model))
-    with pytest.raises(CompileError, match="max_pool2d does not lower"):
-        lower_to_linalg(import_program(program, WeightTable()))
+    with pytest.raises(CompileError, match="max_pool2d does not lower"), Children() as children:
+        lower(Job(import_program(program, WeightTable())), Tools(children))

@@ -1,0 +1,168 @@
+"""The processes that a compile starts: native tools that may crash, run away or fill the memory, and must not take the
+compiler with them."""
+
+import os
+import resource
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from infc.errors import CompileError, UsageError
+
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the child processes of one compile may use.
+
+    At most `jobs` run at a time. Each may take `seconds` of wall-clock time and `memory` bytes (data and heap, as
+    RLIMIT_DATA counts them).
+    """
+
+    jobs: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
+    seconds: float = 900.0
+    memory: int = field(default_factory=lambda: _machine_memory() // 2)
+
+    def __post_init__(self) -> None:
+        if self.jobs < 1:
+            raise UsageError(f"{self.jobs} jobs: expected at least 1", hint="--jobs 2")
+        if not self.seconds > 0:
+            raise UsageError(f"a timeout of {self.seconds:g} s: expected more than 0", hint="--timeout 900")
+        if self.memory < 256 * _MIB:
+            raise UsageError(
+                f"a memory limit of {self.memory / _MIB:.0f} MiB: no tool starts with less than 256 MiB",
+                hint="--memory-limit 8GiB",
+            )
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a child ended. `failure` is empty when it ended with exit code 0, else half a sentence that says how it did
+    not: `exit code 1`, `killed by SIGSEGV`, `it ran longer than 900 s`."""
+
+    stdout: bytes
+    stderr: str
+    failure: str
+    crashed: bool  # by a signal: its own fault, or a limit's
+
+
+class Stopped(CompileError):
+    """The compile is ending, by another child's failure or by a signal; what is still asked for does not start."""
+
+
+class Children:
+    """Runs child processes within limits, from any thread, and leaves none behind when the context ends.
+
+    Each child leads a process group of its own, so that what it starts (a linker) ends with it.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._slots = threading.BoundedSemaphore(self.limits.jobs)
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End every child now, and start no other."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                _kill(process)
+
+    def run(self, command: Sequence[str], data: bytes = b"", env: Mapping[str, str] | None = None) -> Finished:
+        """Run `command` with `data` on its standard input, when one of the jobs is free.
+
+        Raises:
+            CompileError: the program cannot be started, or the compile is being stopped.
+        """
+        with self._slots:
+            process = self._start(command, env or {})
+            try:
+                return self._wait(process, data)
+            finally:
+                _kill(process)
+                process.wait()
+                with self._lock:
+                    self._running.discard(process)
+
+    def _start(self, command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._stopped:
+                raise Stopped("the compile was stopped")
+            try:
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    env={**os.environ, **env},
+                    process_group=0,
+                )
+            except OSError as error:
+                raise CompileError(f"{command[0]} does not start: {error.strerror}", stage="start") from error
+            self._running.add(process)
+        _limit(process, resource.RLIMIT_DATA, self.limits.memory)
+        # Should infc itself be killed where it cannot clean up, its children end some time all the same.
+        _limit(process, resource.RLIMIT_CPU, int(self.limits.seconds * len(os.sched_getaffinity(0))) + 1)
+        _limit(process, resource.RLIMIT_CORE, 0)
+        return process
+
+    def _wait(self, process: subprocess.Popen[bytes], data: bytes) -> Finished:
+        try:
+            stdout, stderr = process.communicate(data, timeout=self.limits.seconds)
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            stdout, stderr = process.communicate()
+            return Finished(stdout, _text(stderr), f"it ran longer than {self.limits.seconds:g} s", crashed=True)
+        if self._stopped:
+            raise Stopped("the compile was stopped")
+        code = process.returncode
+        if code >= 0:
+            return Finished(stdout, _text(stderr), f"exit code {code}" if code else "", crashed=False)
+        return Finished(stdout, _text(stderr), f"killed by {_signal_name(-code)}", crashed=True)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.returncode is not None:
+        return
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return  # it ended by itself meanwhile
+
+
+def _limit(process: subprocess.Popen[bytes], kind: int, most: int) -> None:
+    """Lower one limit of a child that has just begun; a lower one that infc itself has stays."""
+    try:
+        _, hard = resource.prlimit(process.pid, kind)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.prlimit(process.pid, kind, (most, most))
+    except ProcessLookupError:
+        return  # it ended by itself meanwhile
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="replace")
+
+
+def _machine_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

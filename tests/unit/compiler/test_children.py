@@ -1,0 +1,89 @@
+"""Child processes: their limits, how they end, and that none outlives its compile."""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from infc.compiler.children import Children, Limits, Stopped
+from infc.compiler.tools import Tools
+from infc.errors import CompileError, UsageError
+
+PYTHON = (sys.executable, "-S", "-c")
+
+
+def test_what_goes_in_and_out_and_how_it_ended() -> None:
+    with Children() as children:
+        fine = children.run([*PYTHON, "import sys; print(sys.stdin.read()[::-1])"], b"abc")
+        failed = children.run([*PYTHON, "import sys; sys.exit('no')"])
+        crashed = children.run([*PYTHON, f"import os; os.kill(os.getpid(), {signal.SIGSEGV})"])
+    assert (fine.stdout, fine.failure) == (b"cba\n", "")
+    assert (failed.stderr, failed.failure, failed.crashed) == ("no\n", "exit code 1", False)
+    assert (crashed.failure, crashed.crashed) == ("killed by SIGSEGV", True)
+
+
+def test_a_child_that_runs_away_is_ended_with_what_it_started() -> None:
+    # The grandchild holds the pipe open: were it left, reading standard output would not end.
+    grandchild = "import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', 'while True: pass'])"
+    with Children(Limits(seconds=0.5)) as children:
+        finished = children.run([*PYTHON, grandchild])
+    assert finished.failure == "it ran longer than 0.5 s"
+
+
+def test_a_child_gets_no_more_memory_than_it_may_have() -> None:
+    with Children(Limits(memory=256 << 20)) as children:
+        finished = children.run([*PYTHON, "bytearray(1 << 30)"])
+    assert finished.failure == "exit code 1"
+    assert "MemoryError" in finished.stderr
+
+
+def test_a_program_that_does_not_start_is_named() -> None:
+    with Children() as children, pytest.raises(CompileError, match="/no/such/tool does not start: No such file"):
+        children.run(["/no/such/tool"])
+
+
+def test_no_child_outlives_the_context_and_none_starts_after_it(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    outcomes: list[Exception] = []
+
+    def run() -> None:
+        try:
+            children.run([*PYTHON, f"open({str(pipe)!r}, 'w').write('up')\nwhile True: pass"])
+        except CompileError as error:
+            outcomes.append(error)
+
+    with Children() as children:
+        thread = threading.Thread(target=run)
+        thread.start()
+        assert pipe.read_text() == "up"
+    thread.join()
+    assert [type(error) for error in outcomes] == [Stopped]
+    with pytest.raises(Stopped):
+        children.run([*PYTHON, ""])
+
+
+def test_the_first_failure_of_a_stage_ends_what_the_others_run() -> None:
+    with Children(Limits(jobs=2)) as children:
+
+        def stage(code: str) -> str:
+            finished = children.run([*PYTHON, code])
+            if finished.failure:
+                raise CompileError(finished.failure)
+            return finished.stdout.decode()
+
+        assert Tools(children).map(stage, ["print(1)", "print(2)", "print(3)"]) == ["1\n", "2\n", "3\n"]
+        with pytest.raises(CompileError, match="exit code 3"):
+            Tools(children).map(stage, ["while True: pass", "raise SystemExit(3)"])
+
+
+@pytest.mark.parametrize(
+    ("limits", "what"),
+    [({"jobs": 0}, "0 jobs"), ({"seconds": 0}, "timeout of 0 s"), ({"memory": 1 << 20}, "memory limit of 1 MiB")],
+)
+def test_limits_that_nothing_can_run_in_are_refused(limits: dict[str, int], what: str) -> None:
+    with pytest.raises(UsageError, match=what):
+        Limits(**limits)
