@@ -1,20 +1,24 @@
 """An artifact that exists against a source that can be run."""
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import msgspec
 
 from infc.errors import VerifyError
 
-from ..runtime.artifact import Artifact, Method, VerifyReport
+from ..runtime.artifact import Artifact, Method, VerifyReport, rewrite
 from ..runtime.targets import choose, obstacle
 from .doors import Request, read_source
-from .export import export
+from .export import Program, export
+from .identity import source_digest
+from .importer import import_program
 from .verify import verify
+from .weights import WeightTable
 
 
-def check_against(
-    artifact: Artifact, source: str, request: Request, *, trials: int, seed: int
-) -> dict[str, VerifyReport]:
-    """Compare every target that this host can run with `source` in PyTorch, on `trials` random inputs.
+def check_against(artifact: Artifact, source: str, request: Request, *, trials: int, seed: int) -> "Checked":
+    """Compare every target that this host can run with `source` in PyTorch, on `trials` random inputs and others.
 
     Raises:
         SourceError: the source cannot be read or exported.
@@ -30,11 +34,49 @@ def check_against(
             hint="is it the model that the artifact was compiled from? compile it again",
         )
     choose(artifact)
-    return {
+    reports = {
         build.target: verify(artifact, program, trials=trials, seed=seed, target=build.target)
         for build in artifact.config.targets
         if not obstacle(build)
     }
+    return Checked(artifact, source, program, reports)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """An artifact whose numbers were compared with those of `source`; `reports` are by target."""
+
+    artifact: Artifact
+    source: str
+    program: Program
+    reports: dict[str, VerifyReport]
+
+    def write(self, out: Path) -> str:
+        """Write the artifact again, with the reports in its config, to `out`. Returns the new digest.
+
+        The reports of targets that were not compared here stay what they were.
+
+        Raises:
+            VerifyError: the artifact says that it was compiled from another source, however close the numbers are.
+            ArtifactError: `out` cannot be written.
+        """
+        weights = WeightTable()
+        import_program(self.program, weights)
+        found = source_digest(self.program, weights)
+        config = self.artifact.config
+        if found != config.source:
+            raise VerifyError(
+                f"{self.source} gives the artifact's numbers, but is not what it was compiled from: its graph and "
+                f"weights have the digest {found}, the artifact says {config.source}",
+                hint="name the source that it was compiled from, by the same door and with the same versions of torch",
+            )
+        builds = tuple(
+            msgspec.structs.replace(build, verify=self.reports[build.target], skipped=False)
+            if build.target in self.reports
+            else build
+            for build in config.targets
+        )
+        return rewrite(self.artifact, out, msgspec.structs.replace(config, targets=builds))
 
 
 def _signature(method: Method) -> str:

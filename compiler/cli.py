@@ -88,27 +88,43 @@ def compile_(
 )
 @source_options
 @click.option("--seed", default=1, show_default=True, type=_SEED, help="Seed of those inputs; compile's default is 0.")
+@click.option("-o", "--output", "out", type=click.Path(path_type=Path), help="Write the artifact with this report; "
+              "may be OUT.infc. Its digest changes.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output.")
-def verify(artifact: Path, source: str | None, trials: int, seed: int, as_json: bool, **described: Any) -> None:
+def verify(
+    artifact: Path,
+    source: str | None,
+    trials: int,
+    seed: int,
+    out: Path | None,
+    as_json: bool,
+    **described: Any,
+) -> None:
     """Check every byte of OUT.infc against its digests, and its numbers against SRC in PyTorch.
 
     Without SRC there is nothing to compare the numbers with: the report that the compiler left is shown.
     """
+    if out and source is None:
+        raise click.UsageError("--output writes a new report: name the SRC to compare with, too")
     from ..runtime.artifact import Artifact
 
     with Artifact.open(artifact, check=True) as opened:
         builds = opened.config.targets
         compared: dict[str, VerifyReport] = {}
+        digest = opened.digest
         if source is not None:
             from .check import check_against
             from .guest import user_code
 
             with user_code():
-                compared = check_against(opened, source, request_of(described), trials=trials, seed=seed)
+                checked = check_against(opened, source, request_of(described), trials=trials, seed=seed)
+                compared = checked.reports
+                digest = checked.write(out) if out else digest
         name = opened.config.name
     if as_json:
         reports = [_summary(build, compared.get(build.target, build.verify)) for build in builds]
-        _print_json({"name": name, "blobs": "ok", "compared": source is not None, "targets": reports})
+        written = {"output": str(out), "digest": digest} if out else {}
+        _print_json({"name": name, "blobs": "ok", "compared": source is not None, "targets": reports, **written})
         return
     click.echo(f"{artifact}: every blob matches its digest")
     for build in builds:
@@ -119,6 +135,8 @@ def verify(artifact: Path, source: str | None, trials: int, seed: int, as_json: 
         when = "compared now" if build.target in compared else "compared when compiled"
         for line in _lines(report):
             click.echo(f"{build.target}: {when}: {line}")
+    if out:
+        click.echo(f"{out}: written with this report; its digest is {digest}")
 
 
 def _lines(report: "VerifyReport") -> Iterator[str]:

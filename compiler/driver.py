@@ -1,7 +1,5 @@
 """The whole way from a source to a verified artifact, stage by stage."""
 
-import hashlib
-import json
 import re
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -37,6 +35,7 @@ from . import build, targets
 from .children import Children, Limits
 from .doors import Request, read_source
 from .export import Program, export
+from .identity import source_digest
 from .importer import import_program
 from .temps import Temps
 from .tools import Tools
@@ -120,6 +119,7 @@ def compile_model(
             activation_peak=modules[0].activation_peak,
         )
         config = _config(options.name or _default_name(model.name), program, lowered[0], builds, cost)
+        config = msgspec.structs.replace(config, source=source_digest(program, weights))
         with clock.stage("verify"), writer.stage(config) as staged:
             builds = tuple(_verified(staged, each, program, options) for each in builds)
         with clock.stage("write"):
@@ -143,7 +143,7 @@ def _config(name: str, program: Program, lowered: build.Lowered, builds: tuple[T
     return Config(
         schema_version=SCHEMA_VERSION,
         name=name,
-        source=_source_digest(program, lowered),
+        source="",  # known where the weights are
         toolchain=Toolchain(
             infc=version("infc"),
             torch=version("torch").partition("+")[0],
@@ -174,12 +174,6 @@ def _bytes_touched(method: Method, slab: Slab) -> int:
     largest = {dim.name: dim.high for dim in method.dims} | {UNKNOWN: 0}
     values = sum(byte_size(spec.dtype, sized(spec, largest)) for spec in (*method.inputs, *method.outputs))
     return values + sum(weight.length for weight in slab.weights)
-
-
-def _source_digest(program: Program, lowered: build.Lowered) -> str:
-    """Of what the model is, not of where it lay: its graph, its interface and its weights' contents."""
-    parts = [str(program.exported.graph), repr(program.method), *(f"{use.key}={use.digest}" for use in lowered.uses)]
-    return f"sha256:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
 
 
 def _check(options: CompileOptions) -> None:

@@ -3,6 +3,7 @@
 from .digest import interface_digest
 from .layout import Blob
 from .reader import Artifact
+from .rewrite import rewrite
 from .schema import (
     CHUNK_SIZE,
     MODULE_MEDIA_TYPE,
@@ -67,4 +68,5 @@ __all__ = [
     "VerifyReport",
     "WeightData",
     "interface_digest",
+    "rewrite",
 ]

@@ -87,6 +87,15 @@ class Artifact:
         """How many modules and chunks there are."""
         return len(self._layers)
 
+    @property
+    def layers(self) -> tuple[Descriptor, ...]:
+        """All modules and chunks, in the order in which they were written."""
+        return self._layers
+
+    def read(self, digest: str) -> bytes:
+        """The bytes of a module or chunk, as they lie: `check`, or the caller, compares them with the digest."""
+        return b"".join(pieces(self._layout, self.blob(digest), f"blob {digest}"))
+
     def method(self, name: str | None = None) -> Method:
         """An entry point by name; the default is the first.
 
