@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -68,10 +69,24 @@ class Artifact:
         path = Path(path)
         layout: Layout = DirLayout(path) if _is_dir(path) else open_tar(path)
         with closing_on_error(layout):
-            artifact = _load(layout)
+            artifact = _load(layout, _manifest_entry(layout))
             if check:
                 artifact.check()
         return artifact
+
+    @staticmethod
+    def of(layout: Layout, entry: Descriptor) -> "Artifact":
+        """The artifact of one manifest in a layout that may hold many. Closes the layout with itself, or when it fails.
+
+        Args:
+            layout: where the blobs are.
+            entry: the manifest, as the layout's index has it.
+
+        Raises:
+            ArtifactError: as for `open`.
+        """
+        with closing_on_error(layout):
+            return _load(layout, entry)
 
     @property
     def path(self) -> Path:
@@ -131,6 +146,10 @@ class Artifact:
         """A context that lends a read-only file descriptor on the file that holds the blob."""
         return self._layout.descriptor(blob)
 
+    def pieces(self, digest: str) -> Iterator[bytes]:
+        """The content of a blob, piece by piece, as it is: not compared with its digest."""
+        return pieces(self._layout, self.blob(digest), f"blob {digest}")
+
     def check(self) -> None:
         """Hashes every module and chunk.
 
@@ -167,8 +186,7 @@ def _is_dir(path: Path) -> bool:
         raise ArtifactError(f"{path}: {reason}", hint="give the path of a .infc artifact") from error
 
 
-def _load(layout: Layout) -> Artifact:
-    entry = _manifest_entry(layout)
+def _load(layout: Layout, entry: Descriptor) -> Artifact:
     manifest = _decode(layout, _verified(layout, entry, "manifest", _MANIFEST_LIMIT), Manifest, "manifest")
     if manifest.artifact_type != ARTIFACT_TYPE or manifest.config.media_type != CONFIG_MEDIA_TYPE:
         raise ArtifactError(

@@ -35,13 +35,25 @@ COMMANDS = {
     "run": Entry("infc.runtime.cli:run", "Run an artifact here, once.", "pool"),
     "codegen": Entry("infc.codegen.cli:codegen", "Write a client package and a pointer file.", "compile"),
     "serve": Entry("infc.remote.cli:serve", "Serve artifacts from a pool.", "pool"),
+    "store": Entry("infc.runtime.store.cli:store", "Keep many models in one directory, each chunk once.", "pool"),
     "memory": Entry("infc.runtime.memory.cli:memory", "Plan the memory that models' weights live in.", "pool"),
     "doctor": Entry("infc.doctor:doctor", "Report versions, devices and kernel features."),
 }
 
 # What only the extras install. A missing module of another name is a defect, and is reported as one.
 EXTRA_MODULES = frozenset(
-    {"grpc_health", "grpc_reflection", "grpc_tools", "iree", "jinja2", "ml_dtypes", "msgspec", "torch", "torch_mlir"}
+    {
+        "fsspec",
+        "grpc_health",
+        "grpc_reflection",
+        "grpc_tools",
+        "iree",
+        "jinja2",
+        "ml_dtypes",
+        "msgspec",
+        "torch",
+        "torch_mlir",
+    }
 )
 _NAME = "infc.command"  # the key of the command's name in the context
 

@@ -139,11 +139,22 @@ class Simulation:
             device = self._devices[number]
             ready = max(device.free_at, at)
             if ready < soonest:
-                ready += sum(access.cost for access in device.content.missing(plan))
+                ready = self._loaded(device, device.content.missing(plan), ready)
             if ready < soonest:
                 best, soonest = number, ready
         router.serves(model, best)
         return best
+
+    def _loaded(self, device: _Device, missing: list[Access], at: float) -> float:
+        """When about a device would have what it lacks: what its host has not either waits for the last tier's link."""
+        ready = at + sum(access.cost for access in missing)
+        for content in self._hosts[device.host]:
+            missing = content.missing(missing)
+        if not missing:
+            return ready
+        last = len(self._hardware.tiers) - 1
+        backlog = max(ready, self._links[device.host][last])
+        return backlog + sum(access.size for access in missing) / self._hardware.tiers[last].bandwidth
 
     def _serve(self, device: _Device, plan: list[Access], at: float, size: int) -> None:
         """Computes chunk by chunk, loading what is missing up to `window` bytes ahead of the computation."""

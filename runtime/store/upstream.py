@@ -1,0 +1,126 @@
+"""Where the blobs come from that a store does not have: another store, at any URL that fsspec reads."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from infc.errors import ArtifactError, InfcError, UsageError
+
+from ..artifact.digest import digest_of, hex_of
+from ..artifact.oci import BLOB_FOLDER, INDEX_FILE, Descriptor, Manifest
+from .blobs import Mismatch, put
+from .folder import Folder
+from .index import INDEX_LIMIT, decode_index, some
+
+
+class Upstream:
+    """A store or an artifact's directory at a URL: `file:///models`, `https://host/models`, `s3://bucket/models`.
+
+    What it sends is believed only as far as it has the digest that was asked for.
+
+    Raises:
+        UsageError: the URL names a chain of file systems, or holds a password.
+        ArtifactError: the URL's file system is unknown, or its package is not installed.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if "::" in url or not parts.scheme:
+            raise UsageError(f"{url!r} is no URL of a store", hint="file:///models or https://host/models, for example")
+        if parts.password:
+            raise UsageError(
+                f"the URL of {parts.hostname} holds a password, which the store would keep",
+                hint="give credentials in the way of the file system: its environment variables or its config file",
+            )
+        import fsspec
+
+        self.url = url.rstrip("/")
+        try:
+            self._files, self._root = fsspec.url_to_fs(self.url)
+        except (ValueError, ImportError, OSError) as error:
+            raise ArtifactError(f"{url}: {error}") from error
+
+    def models(self) -> dict[str, Descriptor]:
+        """Its models by name.
+
+        Raises:
+            ArtifactError: it cannot be read, or is no store.
+        """
+        raw = self._read(INDEX_FILE, INDEX_LIMIT)
+        if len(raw) > INDEX_LIMIT:
+            raise ArtifactError(f"{self.url}/{INDEX_FILE} has more than the {INDEX_LIMIT} bytes it may have")
+        return decode_index(raw, f"{self.url}/{INDEX_FILE}")
+
+    def chosen(self, model: str | None) -> Descriptor:
+        """The entry of a model; of the only one where none is named.
+
+        Raises:
+            UsageError: it has several, and none is named.
+            ArtifactError: it has no such model, or cannot be read.
+        """
+        models = self.models()
+        if model is None and len(models) == 1:
+            return next(iter(models.values()))
+        if model is None:
+            raise UsageError(f"{self.url} has {len(models)} models", hint=f"name one: {some(models)}")
+        if model not in models:
+            raise ArtifactError(f"{self.url} has no model {model!r}", hint=f"it has {some(models)}")
+        return models[model]
+
+    def config_name(self, manifest: Manifest) -> str:
+        """The name that a model has in its config: that of an artifact's directory, whose index has none.
+
+        Raises:
+            ArtifactError: it cannot be read, or has none.
+        """
+        raw = self.document(manifest.config)
+        try:
+            return str(msgspec.json.decode(raw)["name"])
+        except (msgspec.DecodeError, LookupError, TypeError) as error:
+            raise ArtifactError(f"{self.url}: the config has no name: {error}") from error
+
+    def document(self, blob: Descriptor) -> bytes:
+        """A manifest.
+
+        Raises:
+            ArtifactError: it cannot be read, or is not what its digest says.
+        """
+        data = self._read(f"{BLOB_FOLDER}/{hex_of(blob.digest)}", blob.size)
+        if digest_of(data) != blob.digest:
+            raise Mismatch(f"{self.url}: blob {blob.digest} came with the digest {digest_of(data)}")
+        return data
+
+    def fetch(self, folder: Folder, blob: Descriptor) -> None:
+        """Brings a blob into a store. Content that is wrong is set aside, and asked for once more.
+
+        Raises:
+            ArtifactError: it cannot be read, or was wrong twice. The store has no blob of that name then.
+            OSError: the store's file system refuses.
+        """
+        for last in (False, True):
+            data = self._read(f"{BLOB_FOLDER}/{hex_of(blob.digest)}", blob.size)
+            try:
+                return put(folder, blob, [data], self.url)
+            except Mismatch:
+                (folder.quarantine / folder.temporary(hex_of(blob.digest)).name).write_bytes(data)
+                if last:
+                    raise
+        return None
+
+    def _read(self, name: str, limit: int) -> bytes:
+        """A file's content, of which no more than one byte beyond the limit is read."""
+        try:
+            with self._files.open(f"{self._root}/{name}", "rb") as file:
+                return _bytes(file.read(limit + 1))
+        except InfcError:
+            raise
+        except Exception as error:  # every file system has errors of its own
+            raise ArtifactError(
+                f"cannot read {self.url}/{name}: {type(error).__name__}: {error}",
+                hint="is it a store, and reachable from here?",
+            ) from error
+
+
+def _bytes(data: Any) -> bytes:
+    return bytes(data)
