@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ def tunes(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [fine_tune(folder / f"{number}.infc", number, chunks=1) for number in range(2)]
 
 
-def killed_at(step: int, work: object) -> bool:
+def killed_at(step: int, work: Callable[[], object]) -> bool:
     """Whether a child that does the work was killed before its step-th call to the file system."""
     child = os.fork()
     if not child:
