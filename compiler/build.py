@@ -43,21 +43,19 @@ class Job:
 def lower(job: Job, tools: Tools) -> str:
     """The program as linalg on tensors, with what all targets share done to it."""
     tools.temps.write(f"torch{job.label}.mlir", job.imported.text)
-    linalg = optimize(job.imported.text, f"{job.imported.lowering},{pipeline.SHARED}", tools.children)
+    linalg, shared = optimize(job.imported.text, [job.imported.lowering, pipeline.SHARED], tools)
     tools.temps.write(f"linalg{job.label}.mlir", linalg)
-    return linalg
+    return shared
 
 
 def lay_out(text: str, packing: str, label: str, tools: Tools) -> Lowered:
     """The lowered program with its weights in the layout that the pass `packing` gives them."""
-    infer = optimize(text, pipeline.layout(packing), tools.children)
+    # What IREE is given has no locations: a path of this machine is to get into no artifact.
+    infer, bare = optimize(text, [pipeline.layout(packing), f"{pipeline.FOR_IREE},strip-debuginfo"], tools)
     tools.temps.write(f"infer{label}.mlir", infer)
+    tools.temps.write(f"iree{label}.mlir", bare)
     module = ir.Module.parse(infer, make_context()).operation
-    uses = tuple(weight_uses(module))
-    work = flops(module)
-    pipeline.run(module, pipeline.FOR_IREE)
-    tools.temps.write(f"iree{label}.mlir", module.get_asm(enable_debug_info=True))
-    return Lowered(module.get_asm(), uses, work)
+    return Lowered(bare, tuple(weight_uses(module)), flops(module))
 
 
 def lower_all(jobs: Sequence[Job], targets: Sequence[Target], tools: Tools) -> list[list[Lowered]]:
@@ -96,7 +94,7 @@ def compile_all(
     def one(pair: tuple[int, int]) -> iree.Module:
         job, target = pair
         text, doubles = lowered[job][target].text, jobs[job].doubles
-        return iree.compile_text(text, targets[target], tools.children, doubles=doubles)
+        return iree.compile_text(text, targets[target], tools, doubles=doubles)
 
     modules = iter(tools.map(one, pairs))
     return [[next(modules) for _ in targets] for _ in jobs]

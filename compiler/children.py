@@ -2,6 +2,7 @@
 compiler with them."""
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typing import Self
 from infc.errors import CompileError, UsageError
 
 _MIB = 1 << 20
+_NO_MEMORY = re.compile(r"bad_alloc|out of memory|Cannot allocate memory|MemoryError", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,14 @@ class Limits:
 @dataclass(frozen=True)
 class Finished:
     """How a child ended. `failure` is empty when it ended with exit code 0, else half a sentence that says how it did
-    not: `exit code 1`, `killed by SIGSEGV`, `it ran longer than 900 s`."""
+    not: `exit code 1`, `killed by SIGSEGV`, `it ran longer than 900 s`. `remedy` is the hint when a limit was why.
+    """
 
     stdout: bytes
     stderr: str
     failure: str
     crashed: bool  # by a signal: its own fault, or a limit's
+    remedy: str = ""
 
 
 class Stopped(CompileError):
@@ -125,13 +129,18 @@ class Children:
         except subprocess.TimeoutExpired:
             _kill(process)
             stdout, stderr = process.communicate()
-            return Finished(stdout, _text(stderr), f"it ran longer than {self.limits.seconds:g} s", crashed=True)
+            late = f"it ran longer than {self.limits.seconds:g} s"
+            return Finished(stdout, _text(stderr), late, crashed=True, remedy="--timeout SECONDS lets it run longer")
         if self._stopped:
             raise Stopped("the compile was stopped")
-        code = process.returncode
-        if code >= 0:
-            return Finished(stdout, _text(stderr), f"exit code {code}" if code else "", crashed=False)
-        return Finished(stdout, _text(stderr), f"killed by {_signal_name(-code)}", crashed=True)
+        code, said = process.returncode, _text(stderr)
+        if code == 0:
+            return Finished(stdout, said, "", crashed=False)
+        remedy = ""
+        if code == -signal.SIGKILL or _NO_MEMORY.search(said):
+            remedy = f"it may take {self.limits.memory / _MIB:.0f} MiB: --memory-limit SIZE gives it more"
+        how = f"exit code {code}" if code > 0 else f"killed by {_signal_name(-code)}"
+        return Finished(stdout, said, how, crashed=code < 0, remedy=remedy)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import request_of, source_options
+from .options import limit_options, limits_of, request_of, source_options
 
 if TYPE_CHECKING:
     from ..runtime.artifact import TargetBuild, VerifyReport
@@ -26,6 +26,8 @@ _SEED = click.IntRange(0, 2**63 - 1)
 @click.option("--seed", default=0, show_default=True, type=_SEED, help="Seed of those inputs.")
 @click.option("--no-verify", is_flag=True, help="Compare nothing, and say so in the artifact: pools refuse it then.")
 @source_options
+@limit_options
+@click.option("--no-cache", is_flag=True, help="Do everything anew, and keep nothing for the next time.")
 @click.option("--save-temps", type=click.Path(path_type=Path), help="Keep the IR of every stage in this directory.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON on standard output.")
 def compile_(
@@ -36,6 +38,7 @@ def compile_(
     trials: int,
     seed: int,
     no_verify: bool,
+    no_cache: bool,
     save_temps: Path | None,
     as_json: bool,
     **described: Any,
@@ -46,6 +49,7 @@ def compile_(
     checkpoint with --factory. A factory returns the module and its example inputs, a tuple or a dict; its code runs
     here: compile only what you trust.
     """
+    from .cache_folder import cache_folder
     from .driver import CompileOptions, compile_model
     from .guest import user_code
 
@@ -56,6 +60,8 @@ def compile_(
         seed=seed,
         verify=not no_verify,
         temps=save_temps,
+        limits=limits_of(described),
+        cache=None if no_cache else cache_folder(),
         request=request_of(described),
     )
     with user_code(), _progress() as observer:

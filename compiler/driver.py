@@ -32,6 +32,7 @@ from ..runtime.artifact.dtypes import byte_size
 from ..runtime.shapes import sized
 from ..runtime.targets import obstacle
 from . import build, targets
+from .cache_folder import cache_folder
 from .children import Children, Limits
 from .doors import Request, read_source
 from .export import Program, export
@@ -51,8 +52,8 @@ class CompileOptions:
 
     `name` is the model's name in the pool (the source's own when empty); `trials` random inputs are compared with
     PyTorch's answers, drawn with `seed`; `temps` is a directory for the IR of every stage. `limits` are those of the
-    processes that it starts. `targets` are in the order in which a host prefers them. Without `verify` nothing is
-    compared, and the artifact says so.
+    processes that it starts. `cache` is a directory for what may be needed again, None for none. `targets` are in the
+    order in which a host prefers them. Without `verify` nothing is compared, and the artifact says so.
     """
 
     name: str = ""
@@ -62,6 +63,7 @@ class CompileOptions:
     verify: bool = True
     temps: Path | None = None
     limits: Limits = field(default_factory=Limits)
+    cache: Path | None = field(default_factory=cache_folder)
     request: Request = field(default_factory=Request)  # what is said about the source beside its name
 
 
@@ -96,7 +98,7 @@ def compile_model(
     _check(options)
     chosen = [targets.lookup(name) for name in options.targets]
     clock = _Clock(observer or (lambda _: nullcontext()))
-    temps = Temps(options.temps)
+    temps = Temps(options.temps, options.cache / "failures" if options.cache else None)
     # The writer first: an output that cannot be written is told before minutes of work
     with ArtifactWriter(out) as writer, temps.reproducing(), Children(options.limits) as children:
         tools = Tools(children, temps)

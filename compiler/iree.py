@@ -10,8 +10,8 @@ import iree.compiler
 
 from infc.errors import CompileError
 
-from .children import Children
 from .targets import Target
+from .tools import Tools
 
 _COMMON = (
     # What IREE would compute from weights at load would be private memory of every process, and time at every attach.
@@ -35,7 +35,7 @@ class Module:
     activation_peak: int
 
 
-def compile_text(text: str, target: Target, children: Children, *, doubles: bool = False) -> Module:
+def compile_text(text: str, target: Target, tools: Tools, *, doubles: bool = False) -> Module:
     """Compile linalg on tensors for `target`.
 
     `doubles` keeps f64 as it is: for a model that takes, holds or returns it. Elsewhere f64 is what torch-mlir computes
@@ -47,9 +47,9 @@ def compile_text(text: str, target: Target, children: Children, *, doubles: bool
     with tempfile.TemporaryDirectory(prefix="infc-") as folder:
         statistics = Path(folder) / "statistics.json"
         dump = ("--iree-scheduling-dump-statistics-format=json", f"--iree-scheduling-dump-statistics-file={statistics}")
-        code = _compile(text, flags(target, doubles=doubles), children, dump)
+        code = _compile(text, flags(target, doubles=doubles), tools, dump)
         measured = json.loads(statistics.read_text())["stream-aggregate"]
-    features = target_features(target, children) if target.machine else ()
+    features = target_features(target, tools) if target.machine else ()
     return Module(code, features, measured["execution"]["transient-memory-size"])
 
 
@@ -59,9 +59,9 @@ def flags(target: Target, *, doubles: bool = False) -> tuple[str, ...]:
     return (*target.flags, *_COMMON, *keep)
 
 
-def target_features(target: Target, children: Children) -> tuple[str, ...]:
+def target_features(target: Target, tools: Tools) -> tuple[str, ...]:
     """The CPU features that code for `target` may use, in LLVM's names, sorted."""
-    text = _compile("module { }", (*target.flags, "--compile-to=preprocessing"), children).decode()
+    text = _compile("module { }", (*target.flags, "--compile-to=preprocessing"), tools).decode()
     _, found, rest = text.partition('cpu_features = "')
     if not found:
         return ()
@@ -69,22 +69,23 @@ def target_features(target: Target, children: Children) -> tuple[str, ...]:
     return tuple(sorted(name for name in enabled if _SELECTED.match(name)))
 
 
-def _compile(text: str, flags: tuple[str, ...], children: Children, dump: tuple[str, ...] = ()) -> bytes:
+def _compile(text: str, flags: tuple[str, ...], tools: Tools, dump: tuple[str, ...] = ()) -> bytes:
     binary = Path(iree.compiler.__path__[0]) / "_mlir_libs" / "iree-compile"
     with tempfile.TemporaryDirectory(prefix="infc-") as folder:
         output = Path(folder) / "module"
         # The text comes by standard input, so that no path of this machine gets into a location.
         command = (str(binary), "-", *flags, *dump, "-o", str(output))
-        finished = children.run(command, text.encode(), {"LLVM_DISABLE_CRASH_REPORT": "1"})
+        finished = tools.children.run(command, text.encode(), {"LLVM_DISABLE_CRASH_REPORT": "1"})
         if not finished.failure:
             return output.read_bytes()
-    unknown = _unknown_operation(text) if finished.crashed else ""
-    raise CompileError(
+    unknown = _unknown_operation(text) if finished.crashed and not finished.remedy else ""
+    error = CompileError(
         f"iree-compile failed ({finished.failure}): {unknown or _first_line(finished.stderr)}",
-        hint="--save-temps DIR keeps the module and the command, so that it fails in the same way outside of infc",
+        hint=finished.remedy or "IREE does not compile that operation; rewrite that part of the model",
         stage="iree-compile",
         command=("iree-compile", "-", *flags),
     )
+    raise tools.temps.reproduced(error, text, ("iree-compile", *flags, "-o", "/dev/null"), tools.children.limits)
 
 
 def _unknown_operation(text: str) -> str:

@@ -3,6 +3,7 @@
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -10,25 +11,28 @@ import msgspec
 from infc.errors import CompileError
 
 from ..passes.pipeline import stage_of
-from .children import Children, Finished
+from .children import Finished
+from .tools import Tools
 
 
-def optimize(text: str, pipeline: str, children: Children) -> str:
-    """The module `text` after `pipeline`, with locations: what `infc-opt` runs, in a process that says more.
+def optimize(text: str, pipelines: Sequence[str], tools: Tools) -> list[str]:
+    """What the module `text` is after each of `pipelines`, one run on what the other made; with locations, but behind
+    `strip-debuginfo`.
 
     Raises:
         CompileError: a pass fails, with the pass's own message and hint, or the process dies: with the signal and the
-            pass that ran then.
+            pass that ran then. A reproducer holds the IR before that pass.
     """
-    with tempfile.TemporaryDirectory(prefix="infc-") as folder:
-        report = Path(folder) / "report"
-        # -P: what lies in the working directory is not to take the place of a library.
-        command = (sys.executable, "-P", "-m", "infc.passes.worker", pipeline, str(report))
-        finished = children.run(command, text.encode())
-        if not finished.failure:
-            return finished.stdout.decode()
-        told = _read(report)
-    raise _failure(finished, told, ("infc-opt", f"--pass-pipeline=builtin.module({pipeline})"))
+    run = _run(text, pipelines, tools)
+    if not run.finished.failure:
+        return run.finished.stdout.decode().split("\0")
+    before, pipeline = text, ",".join(pipelines)
+    if run.steps[:-1] and tools.temps.wants_reproducers:
+        shorter = _run(text, [",".join(run.steps[:-1])], tools)
+        if not shorter.finished.failure:
+            before, pipeline = shorter.finished.stdout.decode(), run.steps[-1]
+    command = ("infc-opt", f"--pass-pipeline=builtin.module({pipeline})")
+    raise tools.temps.reproduced(_failure(run, command), before, (*command, "-o", "/dev/null"), tools.children.limits)
 
 
 class _Error(msgspec.Struct):
@@ -44,23 +48,40 @@ class _Told(msgspec.Struct):
     error: _Error | None = None
 
 
-def _failure(finished: Finished, told: Sequence[_Told], command: Sequence[str]) -> CompileError:
-    error = next((line.error for line in told if line.error), None)
+@dataclass(frozen=True)
+class _Run:
+    finished: Finished
+    told: tuple[_Told, ...]
+
+    @property
+    def steps(self) -> list[str]:
+        """The passes that began."""
+        return [line.step for line in self.told if line.step]
+
+
+def _run(text: str, pipelines: Sequence[str], tools: Tools) -> _Run:
+    with tempfile.TemporaryDirectory(prefix="infc-") as folder:
+        report = Path(folder) / "report"
+        # -P: what lies in the working directory is not to take the place of a library.
+        command = (sys.executable, "-P", "-m", "infc.passes.worker", str(report), *pipelines)
+        finished = tools.children.run(command, text.encode())
+        try:
+            lines = report.read_bytes()
+        except FileNotFoundError:
+            lines = b""
+    return _Run(finished, tuple(msgspec.json.Decoder(_Told).decode_lines(lines)))
+
+
+def _failure(run: _Run, command: Sequence[str]) -> CompileError:
+    error = next((line.error for line in run.told if line.error), None)
     if error is not None:
         return CompileError(error.message, hint=error.hint, stage=error.stage, command=command)
-    steps = [line.step for line in told if line.step]
-    running = f"in pass {stage_of(steps[-1])}" if steps else "before its first pass"
-    last = next((line for line in reversed(finished.stderr.splitlines()) if line.strip()), "no message")
+    stage = stage_of(run.steps[-1]) if run.steps else ""
+    running = f"in pass {stage}" if stage else "before its first pass"
+    last = next((line for line in reversed(run.finished.stderr.splitlines()) if line.strip()), "")
     return CompileError(
-        f"the lowering died {running} ({finished.failure}): {last.strip()}",
-        hint="a fault of the toolchain, not of the model; rewrite the part of the model that it does not take",
-        stage=stage_of(steps[-1]) if steps else "lower",
+        f"the lowering died {running} ({run.finished.failure}){': ' if last else ''}{last.strip()}",
+        hint=run.finished.remedy or "a fault of the toolchain; rewrite the part of the model that it does not take",
+        stage=stage or "lower",
         command=command,
     )
-
-
-def _read(report: Path) -> list[_Told]:
-    try:
-        return msgspec.json.Decoder(_Told).decode_lines(report.read_bytes())
-    except FileNotFoundError:
-        return []

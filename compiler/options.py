@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from .children import Limits
     from .doors import Request
 
 _OPTIONS = (
@@ -17,12 +18,42 @@ _OPTIONS = (
     ),
 )  # fmt: skip
 
+_LIMITS = (
+    click.option("-j", "--jobs", type=click.IntRange(1), help="Tools that run at a time; as many as cores by default."),
+    click.option(
+        "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+        help="The longest that one tool may run; 900 by default.",
+    ),
+    click.option(
+        "--memory-limit", metavar="SIZE",
+        help="The most memory that one tool may take, such as 8GiB; half of the machine's by default.",
+    ),
+)  # fmt: skip
+
 
 def source_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give `command` the options; it takes their values as keyword arguments that `request_of` reads."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def limit_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the options that bound its tools; `limits_of` reads their values."""
+    for option in reversed(_LIMITS):
+        command = option(command)
+    return command
+
+
+def limits_of(described: Mapping[str, Any]) -> "Limits":
+    """The options' values as the tools take them. Raises UsageError when a size cannot be parsed, or is too small."""
+    from ..runtime.memory.tier import parse_size
+    from .children import Limits
+
+    given = {"jobs": described["jobs"], "seconds": described["timeout"], "memory": described["memory_limit"]}
+    if given["memory"] is not None:
+        given["memory"] = parse_size(given["memory"])
+    return Limits(**{name: value for name, value in given.items() if value is not None})
 
 
 def request_of(described: Mapping[str, Any]) -> "Request":

@@ -1,27 +1,43 @@
-"""`--save-temps DIR`: the IR of every stage, and the command that goes on from there."""
+"""`--save-temps DIR`: the IR of every stage and the command that goes on from there; and what reproduces a failure."""
 
+import hashlib
 import shlex
-from collections.abc import Generator
+import threading
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from infc.errors import CompileError
 
+from .children import Limits
+
 
 class Temps:
-    """A directory for what a compile leaves behind on request; without one, nothing is written.
+    """A directory for what a compile leaves behind.
+
+    Args:
+        folder: for the IR of every stage, on request; None for no such thing.
+        failures: where a failure's reproducer goes, into a directory of its own, when there is no `folder`.
 
     Raises:
         CompileError: from every method: the directory cannot be made, or a file in it cannot be written.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, failures: Path | None = None) -> None:
         self._folder = folder
+        self._failures = failures
         self._written = False
+        self._reproducers = 0
+        self._lock = threading.Lock()
         if folder is None:
             return
         with _writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def wants_reproducers(self) -> bool:
+        """Whether there is a place to keep what reproduces a failure."""
+        return bool(self._folder or self._failures)
 
     @contextmanager
     def reproducing(self) -> Generator[None]:
@@ -29,7 +45,7 @@ class Temps:
         try:
             yield
         except CompileError as error:
-            if self._written:
+            if self._written and error.reproducer is None:
                 error.reproducer = self._folder
             raise
 
@@ -43,6 +59,44 @@ class Temps:
         if self._folder is not None:
             line = shlex.join(("iree-compile", source, *flags, "-o", f"module{label}.vmfb"))
             self._put(self._folder / f"compile{label}.sh", f"{line}\n")
+
+    def reproduced(self, error: CompileError, text: str, command: Sequence[str], limits: Limits) -> CompileError:
+        """`error`, which the hint and `reproducer` now tell where a script lies that fails in the same way.
+
+        The script runs `command` on the module `text`, within `limits`.
+        """
+        if self._folder is not None:
+            with self._lock:
+                self._reproducers += 1
+                number = "" if self._reproducers == 1 else f"-{self._reproducers}"
+            return self._reproducer(error, self._folder, number, text, command, limits)
+        if self._failures is None:
+            return error
+        name = hashlib.sha256("\0".join([text, *command]).encode()).hexdigest()[:16]
+        folder = self._failures / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return self._reproducer(error, folder, "", text, command, limits)
+        except (CompileError, OSError):
+            return error  # nobody asked for it: what the user is told is why the compile failed
+
+    def _reproducer(
+        self, error: CompileError, folder: Path, number: str, text: str, command: Sequence[str], limits: Limits
+    ) -> CompileError:
+        source, script = f"reproduce{number}.mlir", f"reproduce{number}.sh"
+        tool, *options = command
+        lines = [
+            "#!/bin/sh",
+            f"# {error.stage}: {error.message.splitlines()[0]}",
+            'cd "$(dirname "$0")" || exit',
+            f"ulimit -d {limits.memory >> 10}",
+            f"timeout {limits.seconds:g} {shlex.join((tool, source, *options))}",
+        ]
+        self._put(folder / source, text)
+        self._put(folder / script, "\n".join(lines) + "\n")
+        error.reproducer = folder
+        error.hint = f"{error.hint}; `sh {shlex.quote(str(folder / script))}` fails in the same way"
+        return error
 
     def _put(self, path: Path, text: str) -> None:
         with _writing(path):

@@ -1,12 +1,14 @@
-"""`python -m infc.passes.worker PIPELINE REPORT`: what the compiler runs passes in, since native code may crash.
+"""`python -m infc.passes.worker REPORT PIPELINE…`: what the compiler runs passes in, since native code may crash.
 
-IR comes by standard input and leaves, with locations, by standard output. REPORT gets lines of JSON: `{"pass": …}` for
-each pass as it begins, `{"error": …}` for the failure that ends the run. Each line is written before what it tells of,
-so that it is there when the process dies.
+IR comes by standard input. What it is after each pipeline leaves by standard output, with a NUL between; with
+locations, but behind `strip-debuginfo`. REPORT gets lines of JSON: `{"pass": …}` for each pass as it begins,
+`{"error": …}` for the failure that ends the run. A line is written before what it tells of, so that it is there when
+the process dies.
 """
 
 import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +19,36 @@ from infc.errors import CompileError
 from . import pipeline
 from .runner import make_context
 
+Tell = Callable[[str, Any], object]
 
-def main(text: str, report: Path) -> int:
-    """Run the pipeline `text`; the exit code."""
+
+def main(report: Path, pipelines: Sequence[str]) -> int:
+    """Run the pipelines, one on what the other made; the exit code."""
     with report.open("w", buffering=1) as lines:
 
         def tell(kind: str, value: Any) -> None:
             lines.write(json.dumps({kind: value}) + "\n")
 
         try:
-            module = _parse(sys.stdin.read())
-            pipeline.run(module.operation, text, lambda step: tell("pass", step))
+            texts = list(_run(sys.stdin.read(), pipelines, tell))
         except CompileError as error:
             tell("error", {"message": error.message, "hint": error.hint, "stage": error.stage})
             return 1
-    sys.stdout.write(module.operation.get_asm(enable_debug_info=True))
+    sys.stdout.write("\0".join(texts))
     return 0
 
 
-def _parse(text: str) -> ir.Module:
+def _run(text: str, pipelines: Sequence[str], tell: Tell) -> list[str]:
     try:
-        return ir.Module.parse(text, make_context())
+        module = ir.Module.parse(text, make_context())
     except ir.MLIRError as error:
         raise CompileError(f"what the last stage wrote does not parse: {error}", stage="parse") from error
+    texts: list[str] = []
+    for each in pipelines:
+        pipeline.run(module.operation, each, lambda step: tell("pass", step))
+        texts.append(module.operation.get_asm(enable_debug_info=not each.endswith("strip-debuginfo")))
+    return texts
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))

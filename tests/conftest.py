@@ -1,10 +1,14 @@
 """Fixtures that more than one package's tests use."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from support.artifacts import write_embed_artifact, write_linear_artifact
+
+# Every test compiles anew and leaves nothing in the user's cache; a test of the cache names a directory of its own.
+os.environ["INFC_NO_CACHE"] = "1"
 
 
 @pytest.fixture(scope="session")

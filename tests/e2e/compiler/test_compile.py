@@ -147,7 +147,8 @@ def test_a_failed_compile_says_where_the_ir_before_it_lies(tmp_path: Path) -> No
     with pytest.raises(CompileError, match=r"aten\.linalg_qr") as failed:
         compile_model(f"{MODELS}:orthogonal", tmp_path / "out.infc", CompileOptions(temps=temps))
     assert failed.value.reproducer == temps
-    assert [path.name for path in temps.iterdir()] == ["torch.mlir"]
+    assert {path.name for path in temps.iterdir()} == {"torch.mlir", "reproduce.mlir", "reproduce.sh"}
+    assert f"`sh {temps}/reproduce.sh` fails in the same way" in failed.value.hint
 
 
 def test_temps_that_cannot_be_written_are_refused_by_name(tmp_path: Path) -> None:

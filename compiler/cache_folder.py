@@ -1,0 +1,24 @@
+"""Where the compiler keeps what it may need again."""
+
+import os
+from pathlib import Path
+
+
+def cache_folder() -> Path | None:
+    """`INFC_CACHE_DIR`, or `infc` in the user's cache directory of XDG.
+
+    None where there is no home directory, and with `INFC_NO_CACHE=1`.
+
+    It does not have to exist.
+    """
+    if os.environ.get("INFC_NO_CACHE", "0") not in ("", "0"):
+        return None
+    if named := os.environ.get("INFC_CACHE_DIR"):
+        return Path(named).absolute()
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if Path(base).is_absolute():  # XDG: a relative path is to be ignored
+        return Path(base) / "infc"
+    try:
+        return Path.home() / ".cache" / "infc"
+    except RuntimeError:
+        return None
