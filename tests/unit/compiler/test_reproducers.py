@@ -99,11 +99,13 @@ def test_a_timeout_is_part_of_the_reproducer(tmp_path: Path) -> None:
 
 
 def test_without_a_folder_it_goes_to_the_cache_and_the_same_failure_is_kept_once(tmp_path: Path) -> None:
+    places: list[Path | None] = []
     for _ in range(2):
         with Children() as children, pytest.raises(CompileError) as caught:
             optimize(NAMELESS, ["infer-raise-weights"], Tools(children, Temps(None, tmp_path / "failures")))
+        places.append(caught.value.reproducer)
     (folder,) = (tmp_path / "failures").iterdir()
-    assert caught.value.reproducer == folder
+    assert places == [folder, folder]
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
