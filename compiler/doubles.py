@@ -43,7 +43,8 @@ class _Doubles(TorchDispatchMode):
         if func._schema.is_mutable:
             _refuse_lost_changes(func, args, kwargs or {})
         wide_args, wide_kwargs = pytree.tree_map(_wide, (args, kwargs or {}))
-        return func(*wide_args, **wide_kwargs)
+        # What is made without a dtype has the default one.
+        return pytree.tree_map(_wide, func(*wide_args, **wide_kwargs))
 
 
 def _wide(leaf: Any) -> Any:

@@ -50,7 +50,7 @@ def kinds(specs: Iterable[tuple[TensorSpec, torch.Tensor]]) -> list[Values]:
         return []
     found: list[Values] = ["zeros", "largest"]
     ranges = [bounds(spec, example) for spec, example in inputs if not _has_own_limits(spec, example)]
-    if any(example.dtype.is_floating_point for _, example in inputs) or any(low for low, _ in ranges):
+    if any(example.dtype.is_floating_point for _, example in inputs) or any(low < 0 for low, _ in ranges):
         found.append("smallest")
     if any(is_mask(spec, example) for spec, example in inputs):
         found.append("masked")
