@@ -10,6 +10,12 @@ def mlp() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
     return nn.Sequential(nn.Linear(10, 37), nn.GELU(), nn.Linear(37, 5)), (torch.randn(3, 10),)
 
 
+def twins() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+    """Two linear layers of one shape; x f32[4, 16] to f32[4, 16]."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 16)), (torch.randn(4, 16),)
+
+
 def wide() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
     """A linear layer with more rows than a tile of the product has; x f32[64, 128] to f32[64, 96]."""
     torch.manual_seed(0)
