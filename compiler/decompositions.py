@@ -27,7 +27,27 @@ def table(graph: torch.fx.Graph) -> dict[Any, Callable[..., Any]]:
         name = getattr(getattr(node.target, "_schema", None), "name", "")
         if name in _BY_NAME:
             ours[node.target] = _BY_NAME[name]
-    return {**get_decomposition_table(), **ours}
+    return {**get_decomposition_table(), **_ALWAYS, **ours}
+
+
+def count_dims_from_the_first(graph: torch.fx.Graph) -> None:
+    """Make every negative `dim` of a decomposed graph a positive one, in place.
+
+    torch-mlir's lowerings of scatters do not end, or write elsewhere, where `dim` counts from the last.
+    """
+    for node in graph.nodes:
+        schema = getattr(node.target, "_schema", None)
+        if schema is None or node.target in _ADD_A_DIM or "dim" not in [each.name for each in schema.arguments]:
+            continue
+        place = [each.name for each in schema.arguments].index("dim")
+        dim = node.args[place] if place < len(node.args) else None
+        first = node.args[0][0] if isinstance(node.args[0], list | tuple) else node.args[0]
+        if isinstance(dim, int) and dim < 0:
+            node.update_arg(place, dim + max(first.meta["val"].dim(), 1))
+
+
+# Their `dim` counts in the result.
+_ADD_A_DIM = {aten.unsqueeze.default, aten.stack.default}
 
 
 def histc(x: torch.Tensor, bins: int = 100, min: float = 0, max: float = 0) -> torch.Tensor:
@@ -159,6 +179,39 @@ def convolution(
         x = aten.constant_pad_nd.default(x, around)
     return aten.convolution.default(x, weight, bias, stride, padding, dilation, False, [0] * dims, groups)
 
+
+def constant_pad_nd(x: torch.Tensor, pad: list[int], value: float = 0) -> torch.Tensor:
+    """`x` with `pad[0]` and `pad[1]` places of `value` around its last dim, and so on; what is negative is cut off.
+
+    torch-mlir takes a negative `pad` for none, and shifts what it keeps.
+    """
+    if all(places >= 0 for places in pad):
+        return NotImplemented
+    for dim in range(len(pad) // 2):
+        before, after = (max(-places, 0) for places in pad[2 * dim : 2 * dim + 2])
+        axis = x.dim() - 1 - dim
+        x = x.narrow(axis, before, x.shape[axis] - before - after)
+    return aten.constant_pad_nd.default(x, [max(places, 0) for places in pad], value)
+
+
+def topk(
+    x: torch.Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The `k` largest or smallest along `dim`, and where they are: in order, which is one of those that are allowed."""
+    return NotImplemented if sorted else aten.topk.default(x, k, dim, largest, True)
+
+
+def scatter_value(x: torch.Tensor, dim: int, index: torch.Tensor, value: float) -> torch.Tensor:
+    """`x` with `value` at the places of `index` along `dim`, as a tensor of it; a number's lowering does not end."""
+    return aten.scatter.src(x, dim, index, torch.full(index.shape, value, dtype=x.dtype, device=x.device))
+
+
+# Of what other operators decompose into, and a graph therefore need not call.
+_ALWAYS: dict[Any, Callable[..., Any]] = {
+    aten.constant_pad_nd.default: constant_pad_nd,
+    aten.scatter.value: scatter_value,
+    aten.topk.default: topk,
+}
 
 _BY_NAME: dict[str, Callable[..., Any]] = {
     "aten::conv1d": convolution,

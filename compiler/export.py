@@ -14,7 +14,7 @@ from infc.errors import CompileError, SourceError
 from ..runtime.artifact import Method
 from .arguments import in_order_of_forward, input_names, positional
 from .complex_numbers import without_complex
-from .decompositions import INEXACT, table
+from .decompositions import INEXACT, count_dims_from_the_first, table
 from .interface import method_of, returns_of
 from .source import OnnxGraph, Source
 
@@ -96,7 +96,9 @@ def _decomposed(exported: torch.export.ExportedProgram) -> torch.export.Exported
             without_complex(exported)
             # torch warns of its own use of its own deprecated class.
             warnings.filterwarnings("ignore", category=FutureWarning, message=".*LeafSpec.*")
-            return exported.run_decompositions(table(exported.graph))
+            exported = exported.run_decompositions(table(exported.graph))
+            count_dims_from_the_first(exported.graph)
+            return exported
     except Exception as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         what = lines[0] if lines else "no message"

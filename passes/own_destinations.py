@@ -12,18 +12,24 @@ from .walk import operations
 
 # What only looks at a tensor in another shape.
 _VIEWS = {"tensor.expand_shape", "tensor.collapse_shape", "tensor.cast"}
+# What gives a part of a tensor, or the tensor in another shape; the backend reads through all of them.
+_PARTS = {*_VIEWS, "tensor.extract_slice"}
 _DIALECTS = {"arith", "linalg", "math", "tensor", "tm_tensor"}
 
 
 @dataclass(frozen=True)
 class OwnDestinations(Pass):
-    """Give each operation that writes into a tensor a copy of its own, where that tensor is computed from no input.
+    """Copy what an operation writes into, where IREE would let a reader see what was written.
 
-    IREE computes such a tensor (an index sequence, a causal mask) anew for a reader beside a writer, instead of copying
-    it, and then finds that the two computations are the same and makes them one: the reader sees what was written
-    (iree-org/iree#23665). Two sorts of one size share their indices in that way. A copy that depends on a value of its
-    own, which the backend cannot look into, equals no other; the backend computes it in one step with what it copies.
-    The context must allow unregistered dialects. A tensor that is filled with one value is safe.
+    The pinned IREE does so in two cases, without an error. A tensor that is computed from no input (an index sequence,
+    a causal mask) it computes anew for a reader beside a writer, instead of copying it, and then finds that the two are
+    the same and makes them one (iree-org/iree#23665): two sorts of one size share their indices in that way. And a
+    tensor of which a part is overwritten by what is computed from another part is read and written in one step, or the
+    result of that step is put into it at once.
+
+    The copy depends on a value of its own, which the backend cannot look into, so that it equals no other; the backend
+    computes it in one step with what it copies. The context must allow unregistered dialects. A tensor that is filled
+    with one value is safe.
 
     Before:
 
@@ -43,12 +49,14 @@ class OwnDestinations(Pass):
     name: ClassVar[str] = "infer-own-destinations"
 
     def run(self, module: ir.Operation) -> None:
-        """Every destination that is read before it is written, of a destination-passing operation or a loop."""
+        """Every destination whose contents are kept in part, of a destination-passing operation or a loop."""
         memo: dict[ir.Value, bool] = {}
         for op in operations(module):
             for place in _destinations(op.operation):
                 value = op.operation.operands[place]
-                if _is_tensor(value) and not _filled(value) and not _from_input(value, memo):
+                if not _is_tensor(value) or _filled(value):
+                    continue
+                if _also_read(op.operation, place) or not _from_input(value, memo):
                     with op.operation.location, ir.InsertionPoint(op):
                         op.operation.operands[place] = _copy(value)
 
@@ -87,11 +95,33 @@ def _filled(value: ir.Value) -> bool:
     return op.name in ("tensor.empty", "linalg.fill")
 
 
-def _from_input(value: ir.Value, memo: dict[ir.Value, bool]) -> bool:
-    """Whether any tensor that an input, a weight or an operation unknown here gives goes into `value`.
+def _also_read(op: ir.Operation, place: int) -> bool:
+    """Whether another operand is, or is computed from, a part of the tensor that is the one at `place`."""
+    whole = op.operands[place]
+    while not isinstance(whole.owner, ir.Block) and whole.owner.operation.name in _PARTS:
+        whole = whole.owner.operation.operands[0]
+    pending = [operand for at, operand in enumerate(op.operands) if at != place and _is_tensor(operand)]
+    seen = set(pending)
+    while pending:
+        value = pending.pop()
+        if value == whole:
+            return True
+        if isinstance(value.owner, ir.Block):
+            continue
+        fresh = [each for each in _read_by(value.owner.operation) if each not in seen]
+        seen.update(fresh)
+        pending.extend(fresh)
+    return False
 
-    A tensor that a body reads without taking it as an operand does not count: a copy too many is harmless.
-    """
+
+def _read_by(op: ir.Operation) -> list[ir.Value]:
+    """The tensors that `op` takes, and those that its body reads without taking them."""
+    inside = [each.operands[0] for each in operations(op, "tensor.extract")] if op.regions else []
+    return [operand for operand in (*op.operands, *inside) if _is_tensor(operand)]
+
+
+def _from_input(value: ir.Value, memo: dict[ir.Value, bool]) -> bool:
+    """Whether any tensor that an input, a weight or an operation unknown here gives goes into `value`."""
     pending = [value]
     while pending:
         top = pending[-1]
@@ -101,7 +131,7 @@ def _from_input(value: ir.Value, memo: dict[ir.Value, bool]) -> bool:
         if isinstance(top.owner, ir.Block) or top.owner.operation.name.partition(".")[0] not in _DIALECTS:
             memo[top] = True
             continue
-        sources = [operand for operand in top.owner.operation.operands if _is_tensor(operand)]
+        sources = _read_by(top.owner.operation)
         unknown = [source for source in sources if source not in memo]
         if unknown:
             pending.extend(unknown)

@@ -160,3 +160,32 @@ def unary() -> Made:
 def halved_bytes() -> Made:
     # torch-mlir's lowering dies by a signal on this one.
     return _Of(lambda x: x // 3), (torch.arange(6, dtype=torch.uint8).reshape(2, 3),)
+
+
+def read_while_written() -> Made:
+    """Tensors of which a part is written with what another part holds; sizes at which IREE was wrong."""
+
+    def several(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        shifted = x * 2
+        shifted[:, 1:] = shifted[:, :-1].clone()
+        product = x @ x
+        product[:32] = product[32:] @ product
+        summed = x[:6, :4].index_add(1, torch.tensor([2, 0, 0, 3]), x[:6, :4])
+        return shifted, product, summed
+
+    return _Of(several), (torch.randn(64, 64, generator=torch.Generator().manual_seed(0)),)
+
+
+def dims_from_the_last() -> Made:
+    """Operators that torch-mlir lowers wrongly, or without end, as they are most often written."""
+
+    def several(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        best = x.argmax(-1, keepdim=True)
+        places = x.argsort(-1)
+        masked = torch.scatter(x, -1, best, float("-inf")).softmax(-1)
+        largest = x.topk(2, -1, sorted=False)[0].sum(-1)
+        padded = torch.nn.functional.pad(x, (2, -1, -1, 1), value=3.0)
+        added = torch.scatter_add(x, -1, places, x)
+        return masked, largest, padded, added, x.scatter_reduce(-1, places, x, "amax")
+
+    return _Of(several), (torch.randn(6, 5, generator=torch.Generator().manual_seed(0)),)

@@ -16,7 +16,17 @@ from infc.runtime.session import Session
 from support import awkward
 
 SOURCES = Path(awkward.__file__)
-FINE = ["prints", "pair", "default_dict", "numbered", "twice_the_same", "named_like_constants", "written_in_place"]
+FINE = [
+    "prints",
+    "pair",
+    "default_dict",
+    "numbered",
+    "twice_the_same",
+    "named_like_constants",
+    "written_in_place",
+    "read_while_written",
+    "dims_from_the_last",
+]
 REFUSED = {
     "leaves": (3, "SystemExit"),
     "leaves_in_forward": (3, "SystemExit"),

@@ -77,3 +77,33 @@ func.func @left_alone(%part: tensor<2xf32>, %x: tensor<4xf32>) -> (tensor<4xf32>
   %3 = tensor.insert_slice %part into %shifted[0] [2] [1] : tensor<2xf32> into tensor<4xf32>
   return %0, %1, %2, %3 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
 }
+
+// The first half is computed from the second, by way of a body that reads it.
+// CHECK-LABEL: func.func @half
+func.func @half(%x: tensor<4xf32>, %places: tensor<2xindex>) -> tensor<4xf32> {
+  // CHECK: %[[PART:.*]] = linalg.generic
+  %empty = tensor.empty() : tensor<2xf32>
+  %part = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel"]} ins(%places : tensor<2xindex>) outs(%empty : tensor<2xf32>) {
+  ^bb0(%at: index, %out: f32):
+    %value = tensor.extract %x[%at] : tensor<4xf32>
+    linalg.yield %value : f32
+  } -> tensor<2xf32>
+  // CHECK: %[[MINE:.*]] = linalg.generic {{.*}} ins(%arg0 :
+  // CHECK: tensor.insert_slice %[[PART]] into %[[MINE]]
+  %a = tensor.insert_slice %part into %x[0] [2] [1] : tensor<2xf32> into tensor<4xf32>
+  return %a : tensor<4xf32>
+}
+
+// Updates that are the destination itself, in another shape.
+// CHECK-LABEL: func.func @onto_itself
+func.func @onto_itself(%x: tensor<4xf32>, %places: tensor<4x1xi64>) -> tensor<4xf32> {
+  // CHECK: %[[MINE:.*]] = linalg.generic {{.*}} ins(%arg0 :
+  // CHECK: tm_tensor.scatter {{.*}} outs(%[[MINE]] :
+  %rows = tensor.expand_shape %x [[0, 1]] output_shape [4, 1] : tensor<4xf32> into tensor<4x1xf32>
+  %r = tm_tensor.scatter {dimension_map = array<i64: 0>} unique_indices(false) ins(%rows, %places : tensor<4x1xf32>, tensor<4x1xi64>) outs(%x : tensor<4xf32>) {
+  ^bb0(%new: f32, %old: f32):
+    %sum = arith.addf %old, %new : f32
+    tm_tensor.yield %sum : f32
+  } -> tensor<4xf32>
+  return %r : tensor<4xf32>
+}

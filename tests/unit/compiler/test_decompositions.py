@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from infc.compiler.decompositions import convolution, embedding_bag, grouped_mm, histc, hypot
+from infc.compiler.decompositions import constant_pad_nd, convolution, embedding_bag, grouped_mm, histc, hypot, topk
 
 DATA = torch.tensor([-1.0, 0.0, 0.1, 0.5, 0.99, 1.0, 2.0, 2.5, 3.0, 3.0001, float("nan")])
 
@@ -59,3 +59,18 @@ def test_convolution(size: int, padding: int, window: int) -> None:
     options = ([2, 3], [padding, 0], [1, 1], 2)
     expected = torch.conv2d(x, weight, bias, *options)
     torch.testing.assert_close(convolution(x, weight, bias, *options), expected)
+
+
+@pytest.mark.parametrize("pad", [[1, -1], [0, 0, -2, 1], [-1, -1, -1, -1, 3, 0]])
+def test_constant_pad_nd(pad: list[int]) -> None:
+    x = torch.randn(3, 4, 5)
+    torch.testing.assert_close(constant_pad_nd(x, pad, 2.5), torch.nn.functional.pad(x, pad, value=2.5))
+
+
+def test_a_pad_that_only_adds_is_left_to_torch_mlir() -> None:
+    assert constant_pad_nd(torch.zeros(3), [1, 0]) is NotImplemented
+
+
+def test_topk_without_an_order_has_one() -> None:
+    x = torch.randn(3, 9)
+    torch.testing.assert_close(topk(x, 4, 1, False, False), torch.topk(x, 4, 1, False, True))
