@@ -198,7 +198,21 @@ def topk(
     x: torch.Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The `k` largest or smallest along `dim`, and where they are: in order, which is one of those that are allowed."""
+    if x.dtype in _UNSIGNED:
+        values, places = aten.topk.default(x.to(torch.int32), k, dim, largest, True)
+        return values.to(x.dtype), places
     return NotImplemented if sorted else aten.topk.default(x, k, dim, largest, True)
+
+
+def sort(x: torch.Tensor, dim: int = -1, descending: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+    """`x` in order, by signed numbers: torch-mlir compares 200 as -56, and True as -1."""
+    if x.dtype not in _UNSIGNED:
+        return NotImplemented
+    values, places = aten.sort.default(x.to(torch.int32), dim, descending)
+    return values.to(x.dtype), places
+
+
+_UNSIGNED = (torch.bool, torch.uint8)
 
 
 def scatter_value(x: torch.Tensor, dim: int, index: torch.Tensor, value: float) -> torch.Tensor:
@@ -206,10 +220,19 @@ def scatter_value(x: torch.Tensor, dim: int, index: torch.Tensor, value: float) 
     return aten.scatter.src(x, dim, index, torch.full(index.shape, value, dtype=x.dtype, device=x.device))
 
 
+def stable_sort(
+    x: torch.Tensor, *, stable: bool | None = None, dim: int = -1, descending: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`x` in order, equals in the order in which they were: IREE's sort exchanges neighbours, and equals never."""
+    return aten.sort.default(x, dim, descending)
+
+
 # Of what other operators decompose into, and a graph therefore need not call.
 _ALWAYS: dict[Any, Callable[..., Any]] = {
     aten.constant_pad_nd.default: constant_pad_nd,
     aten.scatter.value: scatter_value,
+    aten.sort.default: sort,
+    aten.sort.stable: stable_sort,
     aten.topk.default: topk,
 }
 

@@ -138,14 +138,14 @@ def written_in_place() -> Made:
     """Tensors made of nothing, each written to by one operation and read by another."""
 
     def several(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        order, flat = x.reshape(-1).argsort(), x.reshape(-1)
+        order, flat = x.reshape(-1).argsort(stable=True), x.reshape(-1)
         count, mask, grid = torch.arange(64), torch.ones(8, 8).triu(), torch.arange(64.0).reshape(8, 8)
         edited = mask.clone()
         edited[2:4] = x[:2]
         inverse = torch.zeros_like(order)
         inverse[order] = count
         swapped = count.index_put((order[:9],), order[9:18])
-        return inverse, swapped, count, edited, mask, torch.addmm(grid, x, x), grid, flat.sort()[0], (-flat).topk(9)[1]
+        return inverse, swapped, count, edited, mask, torch.addmm(grid, x, x), grid, flat.sort()[0], (-flat).topk(9)[0]
 
     return _Of(several), (torch.randn(8, 8, generator=torch.Generator().manual_seed(0)),)
 
@@ -181,11 +181,13 @@ def dims_from_the_last() -> Made:
 
     def several(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         best = x.argmax(-1, keepdim=True)
-        places = x.argsort(-1)
+        places = x.argsort(dim=-1, stable=True)
         masked = torch.scatter(x, -1, best, float("-inf")).softmax(-1)
         largest = x.topk(2, -1, sorted=False)[0].sum(-1)
         padded = torch.nn.functional.pad(x, (2, -1, -1, 1), value=3.0)
         added = torch.scatter_add(x, -1, places, x)
-        return masked, largest, padded, added, x.scatter_reduce(-1, places, x, "amax")
+        bytes_ = (x.abs() * 80).clamp(0, 255).to(torch.uint8)
+        ordered = bytes_.sort(-1)[0].float(), (x > 0).sort(-1)[0].float(), bytes_.topk(2)[0].float()
+        return masked, largest, padded, added, x.scatter_reduce(-1, places, x, "amax"), *ordered
 
-    return _Of(several), (torch.randn(6, 5, generator=torch.Generator().manual_seed(0)),)
+    return _Of(several), (3 * torch.randn(6, 5, generator=torch.Generator().manual_seed(0)),)
