@@ -33,11 +33,18 @@ def length_of(path: Path) -> int:
     return found.st_size if stat.S_ISREG(found.st_mode) else -1
 
 
-def put(folder: Folder, blob: Descriptor, pieces: Iterable[bytes], where: str) -> None:
+def put(folder: Folder, blob: Descriptor, pieces: Iterable[bytes], where: str, *, keep_wrong: bool = False) -> None:
     """Writes a blob, and gives it its name when it is whole, right and on the disk.
 
+    Args:
+        folder: the store.
+        blob: its digest and length.
+        pieces: its content; no more is taken than shows that it is too long.
+        where: the source that errors name.
+        keep_wrong: put content that is not what the digest says into the quarantine, to be looked at.
+
     Raises:
-        Mismatch: the content is not what the digest says. Nothing was kept.
+        Mismatch: the content is not what the digest says.
         OSError: the file system refuses.
     """
     path = folder.blob(blob.digest)
@@ -54,6 +61,8 @@ def put(folder: Folder, blob: Descriptor, pieces: Iterable[bytes], where: str) -
                 _write(file.fileno(), piece)
             os.fsync(file.fileno())
         if length != blob.size or f"sha256:{state.hexdigest()}" != blob.digest:
+            if keep_wrong:
+                temporary.replace(folder.quarantine / temporary.name)
             got = f"{'more than ' if length > blob.size else ''}{length} bytes of digest sha256:{state.hexdigest()}"
             raise Mismatch(f"{where}: blob {blob.digest} of {blob.size} bytes came as {got}", hint=FETCH_AGAIN)
         temporary.replace(path)

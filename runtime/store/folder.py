@@ -20,7 +20,7 @@ from pathlib import Path
 
 from infc.errors import ArtifactError
 
-from ..artifact.digest import hex_of
+from ..artifact.digest import hex_of, is_digest
 from ..artifact.oci import BLOB_FOLDER, INDEX_FILE, OCI_LAYOUT_FILE
 
 PRIVATE = ".infc"
@@ -106,7 +106,10 @@ class Locks:
         try:
             fd = os.open(path, flags)  # a store that may not be written to can still be locked
         except FileNotFoundError:
-            fd = os.open(path, flags | os.O_CREAT, 0o644)
+            try:
+                fd = os.open(path, flags | os.O_CREAT, 0o644)
+            except OSError as error:
+                raise ArtifactError(f"cannot lock {self._folder.path}: {error.strerror}") from error
         try:
             if not _try(fd, kind):
                 if on_wait:
@@ -167,7 +170,9 @@ def leased(folder: Folder) -> set[str]:
             if _try(fd, fcntl.LOCK_EX):
                 path.unlink(missing_ok=True)
             else:
-                found.add(os.read(fd, 128).decode("ascii", "replace"))
+                digest = os.read(fd, 128).decode("ascii", "replace")
+                if is_digest(digest):
+                    found.add(digest)
         finally:
             os.close(fd)
     return found

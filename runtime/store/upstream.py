@@ -1,6 +1,6 @@
 """Where the blobs come from that a store does not have: another store, at any URL that fsspec reads."""
 
-from typing import Any
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import msgspec
@@ -12,6 +12,9 @@ from ..artifact.oci import BLOB_FOLDER, INDEX_FILE, Descriptor, Manifest
 from .blobs import Mismatch, put
 from .folder import Folder
 from .index import INDEX_LIMIT, decode_index, some
+
+_PIECE = 4 << 20  # bytes
+_DOCUMENT_LIMIT = 256 << 20  # bytes
 
 
 class Upstream:
@@ -40,6 +43,8 @@ class Upstream:
             self._files, self._root = fsspec.url_to_fs(self.url)
         except (ValueError, ImportError, OSError) as error:
             raise ArtifactError(f"{url}: {error}") from error
+        # Over HTTP a blob is one request, read as it comes: not every server sends ranges.
+        self._options = {"block_size": 0} if parts.scheme in ("http", "https") else {}
 
     def models(self) -> dict[str, Descriptor]:
         """Its models by name.
@@ -47,10 +52,7 @@ class Upstream:
         Raises:
             ArtifactError: it cannot be read, or is no store.
         """
-        raw = self._read(INDEX_FILE, INDEX_LIMIT)
-        if len(raw) > INDEX_LIMIT:
-            raise ArtifactError(f"{self.url}/{INDEX_FILE} has more than the {INDEX_LIMIT} bytes it may have")
-        return decode_index(raw, f"{self.url}/{INDEX_FILE}")
+        return decode_index(self._read(INDEX_FILE, INDEX_LIMIT), f"{self.url}/{INDEX_FILE}")
 
     def chosen(self, model: str | None) -> Descriptor:
         """The entry of a model; of the only one where none is named.
@@ -81,12 +83,12 @@ class Upstream:
             raise ArtifactError(f"{self.url}: the config has no name: {error}") from error
 
     def document(self, blob: Descriptor) -> bytes:
-        """A manifest.
+        """A manifest or a config.
 
         Raises:
             ArtifactError: it cannot be read, or is not what its digest says.
         """
-        data = self._read(f"{BLOB_FOLDER}/{hex_of(blob.digest)}", blob.size)
+        data = self._read(f"{BLOB_FOLDER}/{hex_of(blob.digest)}", min(blob.size, _DOCUMENT_LIMIT))
         if digest_of(data) != blob.digest:
             raise Mismatch(f"{self.url}: blob {blob.digest} came with the digest {digest_of(data)}")
         return data
@@ -98,21 +100,27 @@ class Upstream:
             ArtifactError: it cannot be read, or was wrong twice. The store has no blob of that name then.
             OSError: the store's file system refuses.
         """
-        for last in (False, True):
-            data = self._read(f"{BLOB_FOLDER}/{hex_of(blob.digest)}", blob.size)
-            try:
-                return put(folder, blob, [data], self.url)
-            except Mismatch:
-                (folder.quarantine / folder.temporary(hex_of(blob.digest)).name).write_bytes(data)
-                if last:
-                    raise
-        return None
+        name = f"{BLOB_FOLDER}/{hex_of(blob.digest)}"
+        try:
+            put(folder, blob, self._pieces(name), self.url, keep_wrong=True)
+        except Mismatch:
+            put(folder, blob, self._pieces(name), self.url, keep_wrong=True)
 
     def _read(self, name: str, limit: int) -> bytes:
-        """A file's content, of which no more than one byte beyond the limit is read."""
+        """A file's content, of which no more than one piece beyond the limit is read."""
+        data = b""
+        for piece in self._pieces(name):
+            data += piece
+            if len(data) > limit:
+                raise ArtifactError(f"{self.url}/{name} has more than the {limit} bytes it may have")
+        return data
+
+    def _pieces(self, name: str) -> Iterator[bytes]:
+        """A file's content, a few megabytes at a time."""
         try:
-            with self._files.open(f"{self._root}/{name}", "rb") as file:
-                return _bytes(file.read(limit + 1))
+            with self._files.open(f"{self._root}/{name}", "rb", **self._options) as file:
+                while piece := bytes(file.read(_PIECE)):
+                    yield piece
         except InfcError:
             raise
         except Exception as error:  # every file system has errors of its own
@@ -120,7 +128,3 @@ class Upstream:
                 f"cannot read {self.url}/{name}: {type(error).__name__}: {error}",
                 hint="is it a store, and reachable from here?",
             ) from error
-
-
-def _bytes(data: Any) -> bytes:
-    return bytes(data)
