@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable
 
 # What the generated modules use by name.
-_CONSTANTS = {"DEFAULT_POOL", "DEFAULT_TIMEOUT", "INTERFACE", "METHOD", "MODEL", "OPTIONS"}
-_CLASSES = {"NDArray", "Request", "Response", "Self", "Spec", "TracebackType"}
-_FUNCTIONS = {"annotations", "close", "dataclass", "grpc", "np", "request", "results"}
-_LOCALS = {"call", "limit", "message", "metadata", "response", "self", "timeout", "values"}
+_CONSTANTS = {"DEFAULT_POOL", "DEFAULT_TIMEOUT", "INFER", "INTERFACE", "MODEL", "OPTIONS"}
+_TYPING = {"Any", "NDArray", "NamedTuple", "Self", "TracebackType", "TypedDict"}
+_CLASSES = {"Method", "Record", "Request", "Response", "Spec"} | _TYPING
+_FUNCTIONS = {"annotations", "close", "dataclass", "grpc", "np"}
+_LOCALS = {"call", "limit", "message", "metadata", "response", "self", "sizes", "timeout"}
 _USED = _CONSTANTS | _CLASSES | _FUNCTIONS | _LOCALS
 
 

@@ -16,8 +16,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from infc.errors import ArtifactError
 
 from . import DEFAULT_POOL
+from .annotations import Name
 from .descriptors import PROTO_NAME, descriptor_set, proto_text
+from .tensor_view import TensorView
 from .view import ModelView
+
+_WIDTH = 120
+LARGEST_POINTER = 256 * 1024  # bytes, as a client reads it (remote/client/pointer.py; a test compares)
 
 # The addresses that a client takes from a pointer (remote/client/address.py; a test compares).
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\]):(?P<port>[0-9]{1,5})|unix:[^\s\x00-\x1f]+")
@@ -42,9 +47,19 @@ def package_files(model: ModelView, pool: str) -> dict[str, bytes]:
 
 
 def pointer_file(model: ModelView, digest: str, pool: str) -> bytes:
-    """The pointer to the model in the artifact with that manifest digest."""
+    """The pointer to the model in the artifact with that manifest digest.
+
+    Raises:
+        ArtifactError: its arguments and results are so many that no client would read it.
+    """
     text = _environment().get_template("pointer.j2").render(model=model, digest=digest, pool=pool)
-    return text.encode("utf-8")
+    data = text.encode("utf-8")
+    if len(data) > LARGEST_POINTER:
+        raise ArtifactError(
+            f"the pointer to {model.name!r} would have {len(data)} bytes, at most are {LARGEST_POINTER}",
+            hint="leave out --pointer: the client package has no such limit",
+        )
+    return data
 
 
 def check_pool(pool: str) -> str:
@@ -71,6 +86,8 @@ def _environment() -> Environment:
     environment.filters["literal"] = _literal
     environment.filters["plain"] = _plain
     environment.filters["toml"] = _toml
+    environment.filters["spec"] = _spec
+    environment.filters["layout"] = layout
     return environment
 
 
@@ -90,6 +107,32 @@ def _plain(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9 _.,:/@+=()\[\]-]", "?", text)[:100]
 
 
-def _toml(text: str) -> str:
-    """A TOML basic string; JSON's are the same but for DEL, which TOML wants escaped."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _spec(tensor: TensorView) -> str:
+    """The call that makes a tensor's `Spec`."""
+    words = [_literal(each) for each in (tensor.name, tensor.datatype, tensor.numpy, tensor.shape)]
+    words += [f"{name}={bound}" for name, bound in (("low", tensor.low), ("high", tensor.high)) if bound is not None]
+    return f"Spec({', '.join(words)})"
+
+
+def layout(value: object, indent: int, before: int = 0) -> str:
+    """Nested tuples of literals and names as code, at most 120 columns wide where that can be.
+
+    `indent` is that of the line that it stands in, `before` the length of what stands between.
+    """
+    if isinstance(value, Name):
+        return value.text
+    if not isinstance(value, tuple):
+        return _literal(value)
+    items = cast("tuple[object, ...]", value)
+    line = ", ".join(layout(item, 0) for item in items)
+    line = f"({line},)" if len(items) == 1 else f"({line})"
+    if indent + before + len(line) < _WIDTH:
+        return line
+    inner = " " * (indent + 4)
+    lines = "".join(f"{inner}{layout(item, indent + 4)},\n" for item in items)
+    return f"(\n{lines}{' ' * indent})"
+
+
+def _toml(value: object) -> str:
+    """Texts, numbers and lists in TOML; JSON's are the same but for DEL, which TOML wants escaped."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

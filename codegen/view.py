@@ -2,64 +2,16 @@
 
 import keyword
 from dataclasses import dataclass
-from typing import Literal
+
+import msgspec
 
 from infc.errors import ArtifactError
 
-from ..runtime.artifact import Config, Dim, TensorSpec, interface_digest
-from .names import class_name, identifier, unique
-
-# infc's dtype: the protocol's, numpy's scalar type, numpy's dtype as text. numpy has no bfloat16.
-_DTYPES = {
-    "f64": ("FP64", "float64", "<f8"),
-    "f32": ("FP32", "float32", "<f4"),
-    "f16": ("FP16", "float16", "<f2"),
-    "bf16": ("BF16", "uint16", "<u2"),
-    "i64": ("INT64", "int64", "<i8"),
-    "i32": ("INT32", "int32", "<i4"),
-    "i16": ("INT16", "int16", "<i2"),
-    "i8": ("INT8", "int8", "|i1"),
-    "u8": ("UINT8", "uint8", "|u1"),
-    "bool": ("BOOL", "bool_", "|b1"),
-}
-
-
-@dataclass(frozen=True)
-class TensorView:
-    """One input or output: `argument` is its name in Python, `name` the one on the wire."""
-
-    argument: str
-    name: str
-    dtype: str
-    shape: tuple[int | str, ...]
-    low: int | None
-    high: int | None
-
-    @property
-    def datatype(self) -> str:
-        """The protocol's name of the dtype."""
-        return _DTYPES[self.dtype][0]
-
-    @property
-    def scalar(self) -> str:
-        """numpy's scalar type."""
-        return _DTYPES[self.dtype][1]
-
-    @property
-    def numpy(self) -> str:
-        """numpy's dtype, as text."""
-        return _DTYPES[self.dtype][2]
-
-    @property
-    def describe(self) -> str:
-        """Dtype, shape and bounds for a docstring: `i64[1, 128], values 0 to 30521.`"""
-        text = f"{self.dtype}[{', '.join(map(str, self.shape))}]"
-        if self.dtype == "bf16":
-            text += " as bit patterns"
-        if self.low is not None or self.high is not None:
-            low, high = ("?" if bound is None else bound for bound in (self.low, self.high))
-            text += f", values {low} to {high}"
-        return text + "."
+from ..runtime.artifact import Config, interface_digest
+from ..runtime.artifact import signature as sig
+from .annotations import ClassView
+from .method_view import MethodView, method_views
+from .names import class_name, identifier
 
 
 @dataclass(frozen=True)
@@ -74,43 +26,25 @@ class ClientView:
 
 
 @dataclass(frozen=True)
-class ModelView:
-    """One model: `package`, `class_name` and `method` are Python names, `name` is the artifact's own text.
+class PointerMethod:
+    """A method as a pointer file has it: `takes` and `returns` are plain lists and values."""
 
-    The first `positional` inputs may be given by position.
-    """
+    name: str
+    takes: list[object]
+    returns: list[object]
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """One model: `package` and `class_name` are Python names, `name` is the artifact's own text."""
 
     name: str
     package: str
     class_name: str
-    method: str
     interface: str
-    returns: Literal["tensor", "tuple", "mapping"]
-    inputs: tuple[TensorView, ...]
-    positional: int
-    outputs: tuple[TensorView, ...]
-    dims: tuple[Dim, ...]
-
-    @property
-    def several(self) -> bool:
-        """Whether the result is a dataclass rather than one array."""
-        return self.returns != "tensor"
-
-    @property
-    def call(self) -> str:
-        """The arguments of a call, in variables of the same names."""
-        names = [tensor.argument for tensor in self.inputs]
-        return ", ".join(names[: self.positional] + [f"{name}={name}" for name in names[self.positional :]])
-
-    @property
-    def outputs_name(self) -> str:
-        """The dataclass of the outputs."""
-        return f"{self.class_name}Outputs"
-
-    @property
-    def result(self) -> str:
-        """The annotation of what the method returns."""
-        return self.outputs_name if self.several else f"NDArray[np.{self.outputs[0].scalar}]"
+    methods: tuple[MethodView, ...]
+    classes: tuple[ClassView, ...]
+    pointer: tuple[PointerMethod, ...]
 
     @property
     def sync(self) -> ClientView:
@@ -126,7 +60,20 @@ class ModelView:
     def exported(self) -> list[str]:
         """The package's public names, sorted."""
         names = [self.sync.class_name, self.asynchronous.class_name]
-        return sorted([*names, self.outputs_name] if self.several else names)
+        return sorted([*names, *(each.name for each in self.classes)])
+
+    @property
+    def imports(self) -> list[str]:
+        """What the client module takes from `typing`, sorted."""
+        text = " ".join(each.annotation for one in self.methods for each in one.arguments)
+        text += " ".join(one.result for one in self.methods)
+        text += " ".join(each.annotation for one in self.classes for each in one.fields)
+        bases = {each.base for each in self.classes} - {"Record"}
+        return sorted({"Self", *bases, *(["Any"] if "Any]" in text else [])})
+
+    def has(self, base: str) -> bool:
+        """Whether there is a class of that kind."""
+        return any(each.base == base for each in self.classes)
 
 
 def view(config: Config, package: str | None) -> ModelView:
@@ -137,35 +84,27 @@ def view(config: Config, package: str | None) -> ModelView:
         package: name of the Python package; made from the model's name when None.
 
     Raises:
-        ArtifactError: it has several entry points, its name cannot be written in a pointer, or `package` is no name
-            for a package.
+        ArtifactError: its name cannot be written in a pointer, or `package` is no name for a package.
     """
-    if len(config.interface.methods) != 1:
-        names = ", ".join(method.name for method in config.interface.methods)
-        raise ArtifactError(f"{config.name!r} has the entry points {names}; a client can be written for one only")
     if not config.name.isprintable():
         raise ArtifactError(f"the model's name {config.name!r} has characters that cannot be printed")
     if package is not None and (not package.isidentifier() or keyword.iskeyword(package)):
         raise ArtifactError(f"{package!r} is no name for a Python package", hint="--package my_model_client")
-    method = config.interface.methods[0]
+    stem = class_name(config.name)
+    methods, classes = method_views(config.name, stem, config.interface.methods)
     return ModelView(
         name=config.name,
         package=package or f"{identifier(config.name, fallback='model').lower().rstrip('_')}_client",
-        class_name=class_name(config.name),
-        # `main` is what the compiler calls the one entry point; in Python a model's is `forward`.
-        method="forward" if method.name == "main" else identifier(method.name, fallback="method"),
+        class_name=stem,
         interface=interface_digest(config.interface),
-        returns=method.returns,
-        inputs=_tensors(method.inputs, "input"),
-        positional=method.positional,
-        outputs=_tensors(method.outputs, "output"),
-        dims=method.dims,
+        methods=methods,
+        classes=classes,
+        pointer=tuple(
+            PointerMethod(each.name, msgspec.to_builtins(each.takes), _plain(each.returns))
+            for each in config.interface.methods
+        ),
     )
 
 
-def _tensors(specs: tuple[TensorSpec, ...], fallback: str) -> tuple[TensorView, ...]:
-    arguments = unique((spec.name for spec in specs), fallback=fallback)
-    return tuple(
-        TensorView(argument, spec.name, spec.dtype, spec.shape, spec.low, spec.high)
-        for argument, spec in zip(arguments, specs, strict=True)
-    )
+def _plain(tree: sig.Tree) -> list[object]:
+    return msgspec.to_builtins(tree)

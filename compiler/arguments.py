@@ -1,17 +1,25 @@
-"""The arguments of `forward`: their order, and which of them a caller may give by position."""
+"""The arguments of `forward`: their order, how each may be given, and what each holds."""
 
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import takewhile, zip_longest
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.utils._pytree as pytree
 
+from infc.errors import SourceError
+
+from ..runtime.artifact import signature as sig
 from .source import Source
+from .trees import PLACE, constant, tree_of
 
 _EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
+_KINDS: dict[Any, Literal["positional", "either", "keyword"]] = {
+    inspect.Parameter.POSITIONAL_ONLY: "positional",
+    _EITHER: "either",
+    inspect.Parameter.KEYWORD_ONLY: "keyword",
+}
 
 
 def in_order_of_forward(source: Source) -> Source:
@@ -30,48 +38,73 @@ def in_order_of_forward(source: Source) -> Source:
     return replace(source, kwargs=dict(ordered))
 
 
-def positional(source: Source) -> int:
-    """How many of the model's inputs, from the first, may be given by position.
+def takes(source: Source) -> tuple[sig.Parameter, ...]:
+    """The parameters of `forward` as the example call fills them; what they hold, in the order of the model's inputs.
 
-    It is the number of `forward`'s first parameters that the example call gives one tensor each. A parameter that the
-    call leaves out, or gives something else (a constant that is compiled in, a list of tensors), ends the count: what
-    stands behind it has another position among the inputs than in `forward`. Of a program that was exported before,
-    only the positional arguments of its example are known to have a position.
+    A parameter that the call leaves out keeps its default. Of a program that was exported before, only the arguments
+    of its example are known: the positional ones have a position, and a constant is required unless it is None.
 
     Args:
         source: one that exports, its keyword arguments in the order of `forward`.
+
+    Raises:
+        SourceError: an argument holds something that is neither a tensor nor a plain constant.
     """
-    values = source.args if source.exported is not None else _by_position(source)
-    return sum(1 for _ in takewhile(lambda value: isinstance(value, torch.Tensor), values))
+    return tuple(_saved(source) if source.exported is not None else _called(source))
 
 
-def input_names(source: Source) -> list[str | None]:
-    """The name that `forward` has for each tensor of the example call, in the order of the model's inputs.
-
-    None for a tensor inside of a list or another structure, and for those of a `.pt2` that are given by position: only
-    the export has a name for them.
-    """
-    parameters = {} if source.exported is not None else _parameters(source)
-    by_position = [name for name, each in parameters.items() if each.kind in (each.POSITIONAL_ONLY, _EITHER)]
-    named = [*zip_longest(by_position[: len(source.args)], source.args), *source.kwargs.items()]
-    found: list[str | None] = []
-    for name, value in named:
-        leaves = [leaf for leaf in pytree.tree_leaves(value) if isinstance(leaf, torch.Tensor)]
-        found += [name if isinstance(value, torch.Tensor) else None] * len(leaves)
-    return found
+def argument_tree(name: str, value: Any) -> sig.Tree:
+    """What an argument called `name` holds. Raises SourceError as `takes` does."""
+    leaves, spec = pytree.tree_flatten(value)
+    places = [PLACE if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
+    return tree_of(spec, places, name, "input")
 
 
-def _by_position(source: Source) -> Iterator[Any]:
-    """What the example call gives for `forward`'s positional parameters, up to the first that it leaves out."""
+def _called(source: Source) -> Iterator[sig.Parameter]:
     parameters = _parameters(source)
     given = inspect.Signature(list(parameters.values())).bind(*source.args, **source.kwargs).arguments
     for name, parameter in parameters.items():
-        if name not in given or parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD):
-            return
         if parameter.kind is parameter.VAR_POSITIONAL:
-            yield from given[name]
+            for number, value in enumerate(given.get(name, ())):
+                tree = argument_tree(f"{name}_{number}", value)
+                yield sig.Parameter(f"{name}_{number}", "positional", True, tree)
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            for key, value in given.get(name, {}).items():
+                yield sig.Parameter(key, "keyword", True, argument_tree(key, value))
+        elif name in given:
+            tree = argument_tree(name, given[name])
+            yield sig.Parameter(name, _KINDS[parameter.kind], tree != _default(parameter), tree)
         else:
-            yield given[name]
+            yield sig.Parameter(name, _KINDS[parameter.kind], False, _default(parameter) or sig.Absent())
+
+
+def _default(parameter: inspect.Parameter) -> sig.Tree | None:
+    """What a parameter holds that is left out, where that is a constant."""
+    if parameter.default is parameter.empty:
+        return None
+    try:
+        return constant(parameter.default, "")
+    except SourceError:
+        return None
+
+
+def _saved(source: Source) -> Iterator[sig.Parameter]:
+    names = _saved_names(source)
+    values = [*source.args, *source.kwargs.values()]
+    for number, (name, value) in enumerate(zip(names, values, strict=True)):
+        tree = argument_tree(name, value)
+        kind = "either" if number < len(source.args) else "keyword"
+        yield sig.Parameter(name, kind, not isinstance(tree, sig.Nothing), tree)
+
+
+def _saved_names(source: Source) -> list[str]:
+    """What `forward` called the arguments, which a saved program remembers."""
+    graph: Any = source.exported.module_call_graph if source.exported is not None else []
+    found = graph[0].signature.forward_arg_names if graph and graph[0].signature else None
+    count = len(source.args)
+    if found and len(found) == count + len(source.kwargs):
+        return list(found)
+    return [*(f"input_{number}" for number in range(count)), *source.kwargs]
 
 
 def _parameters(source: Source) -> Mapping[str, inspect.Parameter]:

@@ -27,8 +27,8 @@ def check_against(artifact: Artifact, source: str, request: Request, *, trials: 
     """
     program = export(read_source(source, request))
     method = artifact.method()
-    # Which inputs may be given by position is not compared: a .pt2 knows less of it than the module it was made from.
-    if msgspec.structs.replace(program.method, positional=method.positional) != method:
+    # How arguments are given is not compared: a .pt2 knows less of it than the module it was made from.
+    if msgspec.structs.replace(program.method, takes=method.takes) != method:
         raise VerifyError(
             f"{source} has another interface than the artifact: {_signature(program.method)}, not {_signature(method)}",
             hint="is it the model that the artifact was compiled from? compile it again",

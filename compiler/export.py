@@ -12,10 +12,11 @@ from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 from infc.errors import CompileError, SourceError
 
 from ..runtime.artifact import Method
-from .arguments import in_order_of_forward, input_names, positional
+from .arguments import in_order_of_forward, takes
 from .complex_numbers import without_complex
 from .decompositions import INEXACT, count_dims_from_the_first, table
 from .interface import method_of, returns_of
+from .records import register_dataclasses
 from .source import OnnxGraph, Source
 
 
@@ -48,18 +49,27 @@ def export(source: Source) -> Program:
     returns = returns_of(exported)
     exported = _decomposed(exported)
     _refuse_effects(exported)
-    _drop_none_outputs(exported)
-    return Program(source, exported, method_of(exported, returns, input_names(source), positional(source)))
+    _drop_constant_outputs(exported)
+    return Program(source, exported, method_of(exported, takes(source), returns))
 
 
 def _exported(source: Source) -> torch.export.ExportedProgram:
+    try:
+        return _tried(source)
+    except (Exception, SystemExit) as error:  # forward is the user's, and may call sys.exit
+        if not register_dataclasses(source):
+            raise _no_export(error) from error
+    try:
+        return _tried(source)
+    except (Exception, SystemExit) as error:
+        raise _no_export(error) from error
+
+
+def _tried(source: Source) -> torch.export.ExportedProgram:
     module: Any = source.module
     args, kwargs = _distinct((source.args, dict(source.kwargs)))
-    try:
-        with torch.no_grad():
-            return torch.export.export(module, args, kwargs)
-    except (Exception, SystemExit) as error:  # forward is the user's, and may call sys.exit
-        raise _no_export(error) from error
+    with torch.no_grad():
+        return torch.export.export(module, args, kwargs)
 
 
 def _no_export(error: BaseException) -> SourceError:
@@ -147,16 +157,14 @@ def _line(node: Any) -> str:
     return f" ({frames[-1][0]}:{frames[-1][1]})" if frames else ""
 
 
-def _drop_none_outputs(exported: torch.export.ExportedProgram) -> None:
-    """A mapping's None entries carry nothing; the importer has no type for them."""
+def _drop_constant_outputs(exported: torch.export.ExportedProgram) -> None:
+    """What is no tensor is in the interface; the importer has no type for it."""
     signature = exported.graph_signature
     output = exported.graph.output_node()
     kept = [
         (spec, value)
         for spec, value in zip(signature.output_specs, output.args[0], strict=True)  # type: ignore[arg-type]
-        if not (
-            spec.kind == OutputKind.USER_OUTPUT and isinstance(spec.arg, ConstantArgument) and spec.arg.value is None
-        )
+        if not (spec.kind == OutputKind.USER_OUTPUT and isinstance(spec.arg, ConstantArgument))
     ]
     signature.output_specs[:] = [spec for spec, _ in kept]
     output.args = (tuple(value for _, value in kept),)

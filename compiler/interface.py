@@ -1,8 +1,6 @@
 """The interface of an exported program: names, dtypes, shapes, and which integers an input may hold."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.utils._pytree as pytree
@@ -11,8 +9,9 @@ from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 from infc.errors import SourceError
 
 from ..runtime.artifact import Method, TensorSpec
+from ..runtime.artifact import signature as sig
 from .dtypes import TORCH_DTYPES
-from .results import is_mapping, is_nested, labels
+from .trees import PLACE, tree_of, unique_names
 
 METHOD = "main"  # the one entry point that a model has for now
 
@@ -30,83 +29,70 @@ _VALUE_PRESERVING = {
 }
 
 
-@dataclass(frozen=True)
-class Returns:
-    """What `forward` returns: its kind, and the names of the tensors in it."""
-
-    kind: Literal["tensor", "tuple", "mapping"]
-    names: tuple[str, ...]
-
-
-def returns_of(exported: torch.export.ExportedProgram) -> Returns:
-    """The shape of `forward`'s result, read before decomposition, while the entries that are None are still there.
+def returns_of(exported: torch.export.ExportedProgram) -> sig.Tree:
+    """What `forward` returns, read before decomposition, while the entries that are no tensors are still there.
 
     Raises:
-        SourceError: a result is no tensor, or two would have the same name.
+        SourceError: it returns no tensor, something that an artifact cannot hold, or two tensors of the same name.
     """
     tree = exported.call_spec.out_spec
-    specs = [spec for spec in exported.graph_signature.output_specs if spec.kind == OutputKind.USER_OUTPUT]
-    if tree is None or not any(isinstance(spec.arg, TensorArgument) for spec in specs):
+    results = [spec.arg for spec in exported.graph_signature.output_specs if spec.kind == OutputKind.USER_OUTPUT]
+    if tree is None or not any(isinstance(arg, TensorArgument) for arg in results):
         raise SourceError("the model returns no tensor", hint="forward has to return what the caller is to get")
-    names = labels(tree)
-    if tree.is_leaf():
-        return Returns("tensor", tuple(names))
-    # What nests deeper than one level travels flat, by name.
-    kind = "mapping" if is_mapping(tree) or is_nested(tree) else "tuple"
-    kept: list[str] = []
-    for name, spec in zip(names, specs, strict=True):
-        if isinstance(spec.arg, TensorArgument):
-            kept.append(name)
-        elif kind == "tuple" or not (isinstance(spec.arg, ConstantArgument) and spec.arg.value is None):
-            raise SourceError(f"output {name!r} is no tensor", hint="return tensors only")
-    return Returns(kind, tuple(kept))
+    found = tree_of(tree, [_leaf(arg) for arg in results], "", "output")
+    unique_names([found], "result")
+    return found
 
 
-def method_of(
-    exported: torch.export.ExportedProgram, returns: Returns, names: Sequence[str | None], positional: int
-) -> Method:
-    """The method that `exported` (decomposed, without None outputs) implements.
+def _leaf(arg: Any) -> Any:
+    if isinstance(arg, TensorArgument):
+        return PLACE
+    return arg.value if isinstance(arg, ConstantArgument) else arg
 
-    `names` are those that `forward` has for its inputs, where it has one; `positional` is how many of them may be given
-    by position. See `arguments`.
+
+def method_of(exported: torch.export.ExportedProgram, takes: tuple[sig.Parameter, ...], returns: sig.Tree) -> Method:
+    """The method that `exported` (decomposed, returning tensors only) implements, called as `takes` says.
 
     Raises:
-        SourceError: an input is no tensor, or a tensor has a dynamic dim or a dtype that infc has no name for.
+        SourceError: an input is no tensor, two have the same name, or a tensor has a dynamic dim or a dtype that infc
+            has no name for.
     """
     nodes = {node.name: node for node in exported.graph.nodes}
-    inputs: list[TensorSpec] = []
-    for spec in exported.graph_signature.input_specs:
-        if spec.kind != InputKind.USER_INPUT or isinstance(spec.arg, ConstantArgument):
-            continue
-        if not isinstance(spec.arg, TensorArgument):
-            raise SourceError(f"input {spec.arg.name!r} is no tensor", hint="make it a tensor, or fix it in the module")
-        node = nodes[spec.arg.name]
-        if node.meta["val"].layout is not torch.strided:
-            raise SourceError(
-                f"input {spec.arg.name!r} is a {node.meta['val'].layout} tensor", hint="make it dense with .to_dense()"
-            )
-        own = names[len(inputs)] if len(inputs) < len(names) else None
-        label = own or node.name
-        inputs.append(_tensor_spec(f"input {label!r}", label, node, bound=_index_bound(node)))
-    if len(inputs) != len(names):
+    names = unique_names([each.tree for each in takes], "input")
+    given = [
+        spec.arg
+        for spec in exported.graph_signature.input_specs
+        if spec.kind == InputKind.USER_INPUT and not isinstance(spec.arg, ConstantArgument)
+    ]
+    if len(given) != len(names):
         raise SourceError(
-            f"the program takes {len(inputs)} tensors, its example inputs hold {len(names)}",
+            f"the program takes {len(given)} tensors, its example inputs hold {len(names)}",
             hint="export it again: program and example inputs do not belong together",
         )
+    inputs: list[TensorSpec] = []
+    for label, arg in zip(names, given, strict=True):
+        if not isinstance(arg, TensorArgument):
+            raise SourceError(f"input {label!r} is no tensor", hint="make it a tensor, or fix it in the module")
+        node = nodes[arg.name]
+        if node.meta["val"].layout is not torch.strided:
+            raise SourceError(
+                f"input {label!r} is a {node.meta['val'].layout} tensor", hint="make it dense with .to_dense()"
+            )
+        inputs.append(_tensor_spec(f"input {label!r}", label, node, bound=_index_bound(node)))
     results = [spec.arg for spec in exported.graph_signature.output_specs if spec.kind == OutputKind.USER_OUTPUT]
     outputs = [
         _tensor_spec(f"output {label!r}", label, nodes[arg.name])
-        for label, arg in zip(returns.names, results, strict=True)
+        for label, arg in zip(sig.tensors(returns), results, strict=True)
     ]
-    return Method(
-        name=METHOD, inputs=tuple(inputs), positional=positional, outputs=tuple(outputs), returns=returns.kind
-    )
+    return Method(name=METHOD, inputs=tuple(inputs), outputs=tuple(outputs), takes=takes, returns=returns)
 
 
 def flatten_result(result: Any, method: Method) -> dict[str, torch.Tensor]:
     """What `forward` returned, by the method's output names, in their order."""
-    leaves, tree = pytree.tree_flatten(result)
-    found = dict(zip(labels(tree), leaves, strict=True))
+    leaves, spec = pytree.tree_flatten(result)
+    given = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+    places = [PLACE if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
+    found = dict(zip(sig.tensors(tree_of(spec, places, "", "output")), given, strict=True))
     return {spec.name: found[spec.name] for spec in method.outputs}
 
 

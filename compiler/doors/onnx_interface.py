@@ -9,6 +9,7 @@ import torch
 from infc.errors import SourceError
 
 from ...runtime.artifact import Method, TensorSpec
+from ...runtime.artifact import signature as sig
 from ..dtypes import TORCH_DTYPES
 from ..interface import METHOD
 from .onnx_tensors import to_tensor
@@ -49,9 +50,11 @@ def method_of(model: Any) -> tuple[Method, tuple[torch.Tensor, ...]]:
     method = Method(
         name=METHOD,
         inputs=tuple(inputs),
-        positional=len(inputs),
         outputs=tuple(outputs),
-        returns="mapping",
+        takes=tuple(sig.Parameter(each.name, "either", True, sig.Tensor(each.name)) for each in inputs),
+        returns=sig.Record(
+            "Outputs", tuple(each.name for each in outputs), tuple(sig.Tensor(each.name) for each in outputs)
+        ),
     )
     return method, tuple(examples)
 

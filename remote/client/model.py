@@ -1,7 +1,7 @@
 """A served model as a function from arrays to arrays; no torch is needed for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from infc.errors import RemoteError
@@ -90,6 +90,16 @@ class RemoteModel:
             from_metadata(response.inputs, model=expectation.name),
             from_metadata(response.outputs, model=expectation.name),
         )
+
+    def method(self, name: str) -> "RemoteModel":
+        """Another entry point of the same model, as a model of its own.
+
+        Raises:
+            PoolUnavailable, ModelNotFound, RemoteError: as `connect`.
+        """
+        model = self.expectation.name.partition(keys.METHOD_MARK)[0]
+        expectation = replace(self.expectation, name=f"{model}{keys.METHOD_MARK}{name}")
+        return RemoteModel.connect(expectation, self.connection.endpoint, timeout=self.timeout)
 
     def infer(self, inputs: Mapping[str, Array], *, timeout: float | None = None) -> dict[str, Array]:
         """Run the model once.

@@ -1,13 +1,16 @@
 """The pointer file: a few hundred bytes of text that stand where `model.pt` stood.
 
-    infc pointer v1
+    infc pointer v2
     kind = "module"
     model = "minilm"
     digest = "sha256:…"
     interface = "sha256:…"
     pool = "127.0.0.1:8500"
-    returns = "tensor"
-    positional = 2
+
+    [[methods]]
+    name = "main"
+    takes = [["ids", "either", true, ["tensor", "ids"]]]
+    returns = ["tensor", "output_0"]
 
 The first line is the magic, the rest is TOML. Every field is required and no other is known. Reading one runs no
 code and opens no connection.
@@ -19,17 +22,18 @@ import stat
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, cast
 
 from infc.errors import ArtifactError, RemoteError
 
 from .address import check_address
+from .signature import Parameter, Signature, Tree
 
 Source = str | os.PathLike[str] | IO[bytes]
 
-MAX_SIZE = 16 * 1024  # bytes; a pointer has a few hundred
+MAX_SIZE = 256 * 1024  # bytes; most pointers have a few hundred
 _MAGIC = b"infc pointer v"
-_VERSION = b"1"
+_VERSION = b"2"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _WHAT = "not a pointer this infc understands"
 _HINT = "write it again with `infc codegen OUT.infc -o DIR --pointer model.pt`"
@@ -40,8 +44,7 @@ class Pointer:
     """What a pointer file says.
 
     `model` is the name that the pool serves it under, `digest` that of the artifact's manifest, `interface` that of
-    its inputs and outputs, `pool` the default address, `returns` the form in which `forward` returned its outputs,
-    `positional` how many of its inputs, from the first, may be given by position.
+    its inputs and outputs, `pool` the default address, `methods` how each of its methods is called.
     """
 
     kind: Literal["module"]
@@ -49,8 +52,7 @@ class Pointer:
     digest: str
     interface: str
     pool: str
-    returns: Literal["tensor", "tuple", "mapping"]
-    positional: int
+    methods: tuple[Signature, ...]
 
 
 def is_pointer(source: object) -> bool:
@@ -107,7 +109,7 @@ def _parse(data: bytes, where: str) -> Pointer:
         raise refuse(f"its first line is {first[:40]!r}, expected {(_MAGIC + _VERSION).decode()!r}")
     version = first.removeprefix(_MAGIC).strip()
     if version != _VERSION:
-        raise refuse(f"it is of version {version[:20].decode('ascii', 'replace')!r}, expected 1")
+        raise refuse(f"it is of version {version[:20].decode('ascii', 'replace')!r}, expected 2")
     try:
         table = tomllib.loads(rest.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
@@ -124,23 +126,40 @@ def _checked(table: dict[str, object]) -> Pointer:
         raise ValueError(f"field {missing[0]!r} is missing")
     if unknown := sorted(table.keys() - known):
         raise ValueError(f"unknown field {unknown[0]!r}")
-    positional = table.pop("positional")
-    if type(positional) is not int or positional < 0:  # TOML's true and false are ints to isinstance
-        raise ValueError(f"positional is {positional!r}, expected how many inputs may be given by position")
+    methods = _methods(table.pop("methods"))
     text: dict[str, str] = {}
     for name, value in table.items():
         if not isinstance(value, str):
             raise ValueError(f"{name} is {value!r}, expected a string")
         text[name] = value
-    kind, returns = text["kind"], text["returns"]
+    kind = text["kind"]
     if kind != "module":
         raise ValueError(f"kind is {kind!r}, expected 'module'")
-    if returns != "tensor" and returns != "tuple" and returns != "mapping":
-        raise ValueError(f"returns is {returns!r}, expected 'tensor', 'tuple' or 'mapping'")
     if not text["model"] or not text["model"].isprintable():
         raise ValueError(f"model is {text['model']!r}, expected a printable name")
     for name in ("digest", "interface"):
         if not _DIGEST.fullmatch(text[name]):
             raise ValueError(f"{name} is {text[name]!r}, expected 'sha256:' and 64 lower-case hexadecimal digits")
     pool = check_address(text["pool"])
-    return Pointer(kind, text["model"], text["digest"], text["interface"], pool, returns, positional)
+    return Pointer(kind, text["model"], text["digest"], text["interface"], pool, methods)
+
+
+def _methods(raw: object) -> tuple[Signature, ...]:
+    if not isinstance(raw, list) or not raw:
+        raise ValueError("methods is no list of tables")
+    found = tuple(_method(each) for each in cast("list[object]", raw))
+    names = [each.method for each in found]
+    if len(set(names)) < len(names):
+        raise ValueError("methods has two of one name")
+    return found
+
+
+def _method(raw: object) -> Signature:
+    match raw:
+        case {"name": str(name), "takes": list(takes), "returns": returns, **rest} if not rest:
+            arguments = tuple(Parameter.parse(each) for each in cast("list[object]", takes))
+            if len({each.name for each in arguments}) < len(arguments):
+                raise ValueError(f"method {name!r} takes two arguments of one name")
+            return Signature(name, arguments, Tree.parse(returns))
+        case _:
+            raise ValueError(f"{str(raw)[:60]} is no method, expected name, takes and returns")

@@ -3,7 +3,7 @@
 Imported only where a torch module is wanted, because it imports torch.
 """
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn, Self
 
 import torch
@@ -11,20 +11,49 @@ import torch
 from infc.errors import InvalidInput, RemoteError
 
 from .model import RemoteModel
-from .outputs import MappingOutput
 from .pointer import Pointer
-from .tensors import check_names
+from .signature import Signature
 from .torch_tensors import dtype_of, from_arrays, to_array
+
+DEFAULTS = ("main", "forward")  # which method a call of the module itself means, where there are several
 
 _IN_THE_POOL = "the weights of {name!r} are in the pool at {address}; a remote module has none"
 _IN_THE_POOL_HINT = "load the original checkpoint where the weights themselves are needed"
 
 
+@dataclass(frozen=True)
+class RemoteMethod:
+    """One entry point of a served model, called like the method that was compiled."""
+
+    remote: RemoteModel
+    signature: Signature
+
+    def __post_init__(self) -> None:
+        named = sorted(name for each in self.signature.takes for name in each.tree.names())
+        served = sorted(tensor.name for tensor in self.remote.inputs)
+        returned = sorted(self.signature.returns.names())
+        outputs = sorted(tensor.name for tensor in self.remote.outputs)
+        if (named, returned) != (served, outputs):
+            here, there = (f"{', '.join(a)} -> {', '.join(b)}" for a, b in ((named, returned), (served, outputs)))
+            raise RemoteError(
+                f"{self.remote.address} serves {self.remote.name!r} as {there}, the pointer says {here}",
+                hint="write a new pointer for what is served",
+            )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it in the pool; as `RemoteModule.forward`."""
+        tensors = self.signature.bind(args, kwargs, model=self.remote.name)
+        arrays = {t.name: to_array(t, tensors[t.name], model=self.remote.name) for t in self.remote.inputs}
+        device = next((value.device for value in tensors.values()), torch.device("cpu"))
+        return self.signature.build(from_arrays(self.remote.infer(arrays), self.remote.outputs, device))
+
+
 class RemoteModule(torch.nn.Module):
     """A model that runs in a pool and is called like the module that was compiled.
 
-    Arguments are bound by position and by name as `forward` took them; an input behind a parameter that was left out or
-    fixed when the model was compiled has no position, only a name. Results come back on the device of the first input.
+    It takes and returns what `forward` did, nested as it was; an argument that is no tensor has to be the one that the
+    model was compiled with. Results come back on the device of the first input. The model's other entry points are
+    methods of the same name.
     There are no gradients, no training and no weights here: whatever would need them says so. `to`, `cuda`, `eval` and
     the like change nothing. Copies share the connection; a pickled one reconnects.
     """
@@ -34,53 +63,49 @@ class RemoteModule(torch.nn.Module):
         self.training = False
         self.remote = model
         self.pointer = pointer
+        self._methods: dict[str, RemoteMethod] = {}
+        forward = next((each for each in pointer.methods if each.method in DEFAULTS), None)
+        if len(pointer.methods) == 1:
+            forward = pointer.methods[0]
+        self._forward = None if forward is None else forward.method
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Run the model in the pool.
 
         Returns:
-            A tensor, a tuple of tensors, or a `MappingOutput`, as the original `forward` did.
+            What the original `forward` did, with tensors, tuples, lists, dicts and named tuples of the same names; a
+            `Record` where the original returned a dataclass, as transformers' models do.
 
         Raises:
-            InvalidInput: an argument that is missing, superfluous, given twice, no tensor, of the wrong dtype or
-                shape, or that wants a gradient.
+            InvalidInput: an argument that is missing, superfluous, given twice, of another structure, dtype or shape,
+                another constant than was compiled in, or a tensor that wants a gradient; or the model was compiled
+                without a `forward`.
             RemoteError: of the class that fits, when the pool gives no answer.
         """
-        bound = self._bind(args, kwargs)
-        tensors = {tensor.name: bound[tensor.name] for tensor in self.remote.inputs}
-        arrays = {t.name: to_array(t, tensors[t.name], model=self.remote.name) for t in self.remote.inputs}
-        device = next((value.device for value in tensors.values()), torch.device("cpu"))
-        outputs = from_arrays(self.remote.infer(arrays), self.remote.outputs, device)
-        match self.pointer.returns:
-            case "tensor":
-                return next(iter(outputs.values()))
-            case "tuple":
-                return tuple(outputs.values())
-            case "mapping":
-                return MappingOutput(outputs)
+        if self._forward is None:
+            names = ", ".join(each.method for each in self.pointer.methods)
+            raise InvalidInput(
+                f"model {self.remote.name!r} was compiled without its forward", hint=f"call one of its methods: {names}"
+            )
+        return self._method(self._forward)(*args, **kwargs)
 
-    def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        names = [tensor.name for tensor in self.remote.inputs]
-        if len(args) > len(names):
-            raise InvalidInput(
-                f"model {self.remote.name!r} takes {len(names)} inputs, {len(args)} positional ones were given",
-                hint=f"its inputs are {', '.join(names)}",
-            )
-        if len(args) > self.pointer.positional:
-            # Before these, `forward` has a parameter that is no input: a position means something else there.
-            by_name = ", ".join(names[self.pointer.positional :])
-            raise InvalidInput(
-                f"model {self.remote.name!r} takes {self.pointer.positional} of its inputs by position, "
-                f"{len(args)} were given; only by name: {by_name}",
-                hint=f"pass by name: {by_name}",
-            )
-        bound = dict(zip(names, args, strict=False))
-        for name in kwargs:
-            if name in bound:
-                raise InvalidInput(f"input {name!r} of model {self.remote.name!r} was given by position and by name")
-        bound.update(kwargs)
-        check_names(bound, self.remote.inputs, model=self.remote.name)
-        return bound
+    def __getattr__(self, name: str) -> Any:
+        pointer = self.__dict__.get("pointer")
+        if pointer is not None and any(each.method == name for each in pointer.methods):
+            return self._method(name)
+        return super().__getattr__(name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What was looked up is looked up again where it is unpickled.
+        return self.__dict__ | {"_methods": {}}
+
+    def _method(self, name: str) -> "RemoteMethod":
+        if name not in self._methods:
+            signature = next(each for each in self.pointer.methods if each.method == name)
+            # Alone, it is what the model's own name stands for, also in a server that knows no methods.
+            remote = self.remote if len(self.pointer.methods) == 1 else self.remote.method(name)
+            self._methods[name] = RemoteMethod(remote, signature)
+        return self._methods[name]
 
     def train(self, mode: bool = True) -> Self:
         """`train(False)` is `eval()`; `train()` raises `RemoteError`."""

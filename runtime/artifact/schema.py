@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from .signature import Parameter, Tree
+
 SCHEMA_VERSION = 3
 CHUNK_SIZE = 2 * 1024 * 1024  # bytes; the unit of sharing on disk, in DRAM and on the wire
 PAGE_SIZE = 4096  # bytes; what a mapped blob or a large weight is aligned to
@@ -57,17 +59,16 @@ class TensorSpec(Struct, frozen=True, kw_only=True):
 class Method(Struct, frozen=True, kw_only=True):
     """One entry point: its inputs in the order of `forward`, its outputs in the order in which it returns them.
 
-    `positional` is how many of the inputs, from the first, may be given by position. The others go by name only: the
-    call that was compiled left out or fixed a parameter of `forward` before them. `returns` is what `forward` returned:
-    one tensor, a sequence of them, or a mapping with the outputs' names as keys. `dims` are those that the shapes name;
-    in one call a dim has one size, in all inputs.
+    Inputs and outputs are flat and travel by name. `takes` and `returns` say how a caller gives and gets them: the
+    arguments of `forward` and its result, with each input and each output in one place. `dims` are those that the
+    shapes name; in one call a dim has one size, in all inputs.
     """
 
     name: str
     inputs: tuple[TensorSpec, ...]
-    positional: int
     outputs: tuple[TensorSpec, ...]
-    returns: Literal["tensor", "tuple", "mapping"]
+    takes: tuple[Parameter, ...]
+    returns: Tree
     dims: tuple[Dim, ...] = ()
 
 

@@ -21,6 +21,7 @@ from .schema import (
     TensorSpec,
 )
 from .slab import ALIGNMENT
+from .validate_signature import faults
 
 MAX_RANK = 32
 LARGEST_DIM = 1 << 48  # the product of the dimensions stays cheap, whatever the file says
@@ -71,10 +72,8 @@ class Validator:
             where = f"interface.methods[{method.name!r}]"
             self._unique(f"{where}.inputs", (spec.name for spec in method.inputs))
             self._unique(f"{where}.outputs", (spec.name for spec in method.outputs))
-            if not 0 <= method.positional <= len(method.inputs):
-                raise self._error(
-                    f"{where}.positional is {method.positional}, expected 0 to {len(method.inputs)}, its inputs' number"
-                )
+            if fault := next(faults(method), ""):
+                raise self._error(f"{where}{fault}")
             self._dims(where, method)
             for spec in (*method.inputs, *method.outputs):
                 self._tensor(f"{where}.{spec.name}", spec)

@@ -37,6 +37,8 @@ from infc.runtime.artifact import (
     WeightData,
 )
 
+from support.signatures import returns, takes
+
 # It was made by hand and compared with nothing; but a pool serves only what has a report.
 REPORT = VerifyReport(
     trials=3,
@@ -60,9 +62,9 @@ ROWS = 16  # of the embedding table: ids are 0 to 15
 LINEAR = Method(
     name="main",
     inputs=(TensorSpec(name="x", dtype="f32", shape=(2, 8)),),
-    positional=1,
     outputs=(TensorSpec(name="output_0", dtype="f32", shape=(2, 4)),),
-    returns="tensor",
+    takes=takes("x"),
+    returns=returns("tensor", ["output_0"]),
 )
 EMBED = Method(
     name="main",
@@ -70,12 +72,12 @@ EMBED = Method(
         TensorSpec(name="ids", dtype="i64", shape=(2, 3), low=0, high=ROWS - 1),
         TensorSpec(name="mask", dtype="bool", shape=(2, 3)),
     ),
-    positional=2,
     outputs=(
         TensorSpec(name="rows", dtype="f32", shape=(2, 3, 4)),
         TensorSpec(name="masked", dtype="bool", shape=(2, 3)),
     ),
-    returns="mapping",
+    takes=takes("ids", "mask"),
+    returns=returns("mapping", ["rows", "masked"]),
 )
 
 # `rows` is bucketed, or dynamic in a module of its own.
@@ -85,12 +87,12 @@ SCALE = Method(
         TensorSpec(name="x", dtype="f32", shape=("rows", 4)),
         TensorSpec(name="s", dtype="f32", shape=("rows",)),
     ),
-    positional=2,
     outputs=(
         TensorSpec(name="y", dtype="f32", shape=("rows", 4)),
         TensorSpec(name="total", dtype="f32", shape=(4,)),
     ),
-    returns="mapping",
+    takes=takes("x", "s"),
+    returns=returns("mapping", ["y", "total"]),
     dims=(Dim(name="rows", low=1, high=16),),
 )
 

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+import msgspec
+
 from infc.runtime.artifact import (
     SCHEMA_VERSION,
     ArtifactWriter,
@@ -13,6 +15,9 @@ from infc.runtime.artifact import (
     TensorSpec,
     Toolchain,
 )
+from infc.runtime.artifact import signature as sig
+
+from support import signatures
 
 HOSTILE_NAME = '4-"""\');__import__("os").mkdir("pwned")#'
 
@@ -28,7 +33,7 @@ def config(
     name: str,
     inputs: tuple[TensorSpec, ...],
     outputs: tuple[TensorSpec, ...],
-    returns: Literal["tensor", "tuple", "mapping"],
+    returns: Literal["tensor", "tuple", "mapping", "record"],
     *,
     positional: int | None = None,
     dims: tuple[Dim, ...] = (),
@@ -37,9 +42,9 @@ def config(
     method = Method(
         name="main",
         inputs=inputs,
-        positional=len(inputs) if positional is None else positional,
         outputs=outputs,
-        returns=returns,
+        takes=signatures.takes(*(spec.name for spec in inputs), positional=positional),
+        returns=signatures.returns(returns, [spec.name for spec in outputs]),
         dims=dims,
     )
     return Config(
@@ -64,7 +69,7 @@ MODELS = {
             tensor("attention_mask", "bool", 1, 128),
         ),
         (tensor("last_hidden_state", "f32", 1, 128, 384), tensor("pooler_output", "bf16", 1, 384)),
-        "mapping",
+        "record",
         positional=1,
     ),
     "dynamic": config(
@@ -82,6 +87,47 @@ MODELS = {
         positional=0,
     ),
 }
+
+
+CACHE = sig.NamedTuple("Cache", ("k", "v"), (sig.Tensor("cache_k"), sig.Tensor("cache_v")))
+NESTED = Method(
+    name="encode",
+    inputs=tuple(tensor(name, "f32", 2) for name in ("x", "pair_0", "pair_1", "batch_ids", "cache_k", "cache_v")),
+    outputs=tuple(tensor(name, "f32", 2) for name in ("hidden", "states_0", "states_1_k", "states_1_v", "last")),
+    takes=(
+        sig.Parameter("x", "positional", True, sig.Tensor("x")),
+        sig.Parameter("pair", "either", True, sig.Tuple((sig.Tensor("pair_0"), sig.Tensor("pair_1")))),
+        sig.Parameter("mode", "either", True, sig.Fixed("fast")),
+        sig.Parameter("batch", "either", True, sig.Mapping(("ids", "no"), (sig.Tensor("batch_ids"), sig.Nothing()))),
+        sig.Parameter("cache", "keyword", True, CACHE),
+        sig.Parameter("other", "keyword", False, sig.Absent()),
+    ),
+    returns=sig.Record(
+        "Output",
+        ("hidden", "states", "nothing", "by_place"),
+        (
+            sig.Tensor("hidden"),
+            sig.List(
+                (
+                    sig.Tensor("states_0"),
+                    sig.NamedTuple("Cache", ("k", "v"), (sig.Tensor("states_1_k"), sig.Tensor("states_1_v"))),
+                )
+            ),
+            sig.Nothing(),
+            sig.Mapping((0,), (sig.Tensor("last"),)),
+        ),
+    ),
+)
+DECODE = Method(
+    name="decode",
+    inputs=(tensor("x", "f32", 2),),
+    outputs=(tensor("output_0", "f32", 2), tensor("output_1_logits", "f32", 2)),
+    takes=signatures.takes("x"),
+    returns=sig.Tuple((sig.Tensor("output_0"), sig.Mapping(("logits",), (sig.Tensor("output_1_logits"),)))),
+)
+MODELS["methods"] = msgspec.structs.replace(
+    MODELS["tensor"], name="coder", interface=Interface(methods=(NESTED, DECODE))
+)
 
 
 def write_config_artifact(path: str, config: Config) -> str:

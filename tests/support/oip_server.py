@@ -1,5 +1,6 @@
 """A small server of the Open Inference Protocol inside the test process, for what a real pool would never answer."""
 
+import json
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -73,20 +74,46 @@ class Fake:
         self.mangle(response)
         return response
 
-    def pointer(self, path: Path, *, positional: int | None = None, **changes: str) -> Path:
-        """Write a pointer file to this server's model, some fields changed; all inputs have a position by default."""
+    def pointer(
+        self,
+        path: Path,
+        *,
+        positional: int | None = None,
+        returns: str = "tensor",
+        methods: str = "",
+        **changes: str,
+    ) -> Path:
+        """Write a pointer file to this server's model, some fields changed.
+
+        All inputs have a position by default; `methods` replaces what is said of the call.
+        """
         fields = {
             "kind": "module",
             "model": self.name,
             "digest": DIGEST,
             "interface": INTERFACE,
             "pool": self.address,
-            "returns": "tensor",
         }
         lines = [f'{key} = "{value}"' for key, value in (fields | changes).items()]
-        lines.append(f"positional = {len(self.inputs) if positional is None else positional}")
-        path.write_text("\n".join(["infc pointer v1", *lines, ""]))
+        names = [name for name, _, _ in self.inputs]
+        count = len(names) if positional is None else positional
+        takes = [[n, "either" if i < count else "keyword", True, ["tensor", n]] for i, n in enumerate(names)]
+        results = [name for name, _, _ in self.outputs]
+        items = [["tensor", name] for name in results]
+        trees = {
+            "tensor": items[0],
+            "tuple": ["tuple", items],
+            "mapping": ["mapping", results, items],
+            "record": ["record", "Outputs", results, items],
+        }
+        lines.append(methods or method("main", takes, trees[returns]))
+        path.write_text("\n".join(["infc pointer v2", *lines, ""]))
         return path
+
+
+def method(name: str, takes: list[Any], returns: list[Any]) -> str:
+    """What a pointer says of one method."""
+    return f"[[methods]]\nname = {json.dumps(name)}\ntakes = {json.dumps(takes)}\nreturns = {json.dumps(returns)}\n"
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from support.artifacts import (
     write_linear_artifact,
 )
 from support.pool import Pool, arrays_of, request_of, serving, status, stopped, wait_gone
+from support.signatures import returns, takes
 
 X = np.random.default_rng(3).standard_normal((2, 8), dtype=np.float32)
 
@@ -29,12 +30,12 @@ X = np.random.default_rng(3).standard_normal((2, 8), dtype=np.float32)
 UNBOUNDED = Method(
     name="main",
     inputs=(TensorSpec(name="ids", dtype="i64", shape=(2, 3)), TensorSpec(name="mask", dtype="bool", shape=(2, 3))),
-    positional=2,
     outputs=(
         TensorSpec(name="rows", dtype="f32", shape=(2, 3, 4)),
         TensorSpec(name="masked", dtype="bool", shape=(2, 3)),
     ),
-    returns="mapping",
+    takes=takes("ids", "mask"),
+    returns=returns("mapping", ["rows", "masked"]),
 )
 MASK = np.ones((2, 3), dtype=bool)
 
@@ -179,9 +180,9 @@ def big_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     method = Method(
         name="main",
         inputs=(TensorSpec(name="x", dtype="f32", shape=(1, SIDE)),),
-        positional=1,
         outputs=(TensorSpec(name="output_0", dtype="f32", shape=(1, SIDE)),),
-        returns="tensor",
+        takes=takes("x"),
+        returns=returns("tensor", ["output_0"]),
     )
     path = tmp_path_factory.mktemp("big") / "big.infc"
     return write_artifact(path, "big", method, compile_mlir(BIG_MLIR), [weight("w", big_weight())])

@@ -123,7 +123,7 @@ def test_torchs_errors_stay_torchs(tmp_path: Path, load: Any, source: Any) -> No
 
 def test_a_broken_pointer_is_an_error_and_not_a_pickle(tmp_path: Path, load: Any) -> None:
     path = tmp_path / "model.pt"
-    path.write_text('infc pointer v1\nmodel = "x"\n')
+    path.write_text('infc pointer v2\nmodel = "x"\n')
     with pytest.raises(ArtifactError, match="field 'digest' is missing"):
         load(path)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from infc.errors import ArtifactError
 from infc.remote.client.pointer import MAX_SIZE, Pointer, is_pointer, read_pointer
+from infc.remote.client.signature import Parameter, Signature, Tree
 
 GOOD = {
     "kind": "module",
@@ -17,16 +18,25 @@ GOOD = {
     "digest": "sha256:" + "0" * 64,
     "interface": "sha256:" + "f" * 64,
     "pool": "127.0.0.1:8500",
-    "returns": "tuple",
-    "positional": 2,
 }
+TAKES = '[["ids", "either", true, ["tensor", "ids"]], ["fast", "keyword", false, ["fixed", true]]]'
+RETURNS = '["tuple", [["tensor", "a"], ["none"]]]'
+METHOD = f'[[methods]]\nname = "main"\ntakes = {TAKES}\nreturns = {RETURNS}'
+SIGNATURE = Signature(
+    "main",
+    (
+        Parameter("ids", "either", True, Tree("tensor", "ids")),
+        Parameter("fast", "keyword", False, Tree("fixed", value=True)),
+    ),
+    Tree("tuple", items=(Tree("tensor", "a"), Tree("none"))),
+)
 
 
-def text(first: str = "infc pointer v1", **changes: str | None) -> bytes:
+def text(first: str = "infc pointer v2", methods: str = METHOD, **changes: str | None) -> bytes:
     """A pointer file with some fields changed (given as TOML), or left out where the value is None."""
     good = {key: f'"{value}"' if isinstance(value, str) else str(value) for key, value in GOOD.items()}
-    fields = good | changes
-    return "\n".join([first, *(f"{key} = {value}" for key, value in fields.items() if value is not None)]).encode()
+    fields = [f"{key} = {value}" for key, value in (good | changes).items() if value is not None]
+    return "\n".join([first, *fields, methods]).encode()
 
 
 def test_a_good_one_from_path_pathlike_and_file_objects(tmp_path: Path) -> None:
@@ -35,7 +45,7 @@ def test_a_good_one_from_path_pathlike_and_file_objects(tmp_path: Path) -> None:
     with path.open("rb") as file:
         for source in (path, str(path), file, io.BytesIO(text())):
             assert is_pointer(source)
-            assert read_pointer(source) == Pointer(**GOOD)  # type: ignore[arg-type]
+            assert read_pointer(source) == Pointer(**GOOD, methods=(SIGNATURE,))  # type: ignore[arg-type]
 
 
 def test_line_ends_of_windows_are_fine() -> None:
@@ -55,9 +65,9 @@ def test_a_file_object_is_put_back_and_read_from_where_it_is() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (text(first="infc pointer v2"), "version '2', expected 1"),
-        (text(first="infc pointer v"), "version '', expected 1"),
-        (text(first="infc pointer v1 beta"), "version '1 beta', expected 1"),
+        (text(first="infc pointer v1"), "version '1', expected 2"),
+        (text(first="infc pointer v"), "version '', expected 2"),
+        (text(first="infc pointer v2 beta"), "version '2 beta', expected 2"),
         (b"PK\x03\x04", "its first line is b'PK"),
         (b"", "its first line is b''"),
         (text(pool=None), "field 'pool' is missing"),
@@ -68,17 +78,27 @@ def test_a_file_object_is_put_back_and_read_from_where_it_is() -> None:
         (text(digest='"sha256:12"'), "digest is 'sha256:12', expected 'sha256:' and 64"),
         (text(interface='"md5:12"'), "interface is 'md5:12'"),
         (text(kind='"state_dict"'), "kind is 'state_dict', expected 'module'"),
-        (text(returns='"list"'), "returns is 'list', expected 'tensor'"),
-        (text(positional=None), "field 'positional' is missing"),
-        (text(positional="-1"), "positional is -1, expected how many inputs"),
-        (text(positional='"2"'), "positional is '2', expected how many inputs"),
-        (text(positional="true"), "positional is True, expected how many inputs"),
-        (text(positional="2.0"), "positional is 2.0, expected how many inputs"),
+        (text(methods=""), "field 'methods' is missing"),
+        (text(methods="methods = 7"), "methods is no list of tables"),
+        (text(methods="methods = []"), "methods is no list of tables"),
+        (text(methods="methods = [7]"), "7 is no method"),
+        (text(methods=METHOD + "\nmore = 1"), "is no method, expected name, takes and returns"),
+        (text(methods=f"{METHOD}\n{METHOD}"), "methods has two of one name"),
+        (text(methods=METHOD.replace('"fast"', '"ids"')), "takes two arguments of one name"),
+        (text(methods=METHOD.replace('"keyword"', '"varargs"')), "is no argument"),
+        (text(methods=METHOD.replace("false", '"no"')), "is no argument"),
+        (text(methods=METHOD.replace('["none"]', '["none", 1]')), "is no tree"),
+        (text(methods=METHOD.replace('["none"]', '["fixed", [1]]')), "is no tree"),
+        (text(methods=METHOD.replace('["none"]', '["mapping", ["k"], []]')), "are no keys for 0 values"),
+        (text(methods=METHOD.replace('["none"]', '["record", "R", [1], [["none"]]]')), "are no keys for 1 values"),
+        (text(methods=METHOD.replace('["none"]', '["mapping", [[1]], [["none"]]]')), "are no keys for 1 values"),
+        (text(methods=METHOD.replace('["none"]', '["namedtuple", "T;x", ["a"], [["none"]]]')), "is no named tuple"),
+        (text(methods=METHOD.replace('["none"]', '["tuple", [' * 40 + '["none"]' + "]]" * 40)), "more than 32 levels"),
         (text(pool='"dns:///evil"'), "'dns:///evil' is no address"),
         (text(pool="["), "no valid TOML"),
-        (b"infc pointer v1\n\xff", "no valid TOML"),
-        (b"infc pointer v1\na = " + b"[" * 5000, "no valid TOML"),
-        (text() + b"#" * MAX_SIZE, "larger than 16384 bytes"),
+        (b"infc pointer v2\n\xff", "no valid TOML"),
+        (b"infc pointer v2\na = " + b"[" * 5000, "no valid TOML"),
+        (text() + b"#" * MAX_SIZE, "larger than 262144 bytes"),
     ],
 )
 def test_everything_else_is_refused_by_name(data: bytes, said: str) -> None:
@@ -91,7 +111,7 @@ def test_everything_else_is_refused_by_name(data: bytes, said: str) -> None:
 @given(st.binary(max_size=200))
 def test_no_bytes_do_anything_but_parse_or_be_refused(tail: bytes) -> None:
     with pytest.raises(ArtifactError):
-        read_pointer(io.BytesIO(b"infc pointer v1\n" + tail))
+        read_pointer(io.BytesIO(b"infc pointer v2\n" + tail))
 
 
 def test_what_cannot_be_looked_at_is_no_pointer(tmp_path: Path) -> None:

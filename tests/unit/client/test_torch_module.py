@@ -55,10 +55,12 @@ def test_dtypes_cross_both_ways(dtype: torch.dtype, tmp_path: Path) -> None:
 def test_results_have_the_form_that_forward_gave_them(tmp_path: Path) -> None:
     with serving(linear(returns=2)) as fake:
         as_tuple = load_pointer(fake.pointer(tmp_path / "model.pt", returns="tuple"))(X)
-        as_mapping = load_pointer(fake.pointer(tmp_path / "model.pt", returns="mapping"))(X)
+        as_dict = load_pointer(fake.pointer(tmp_path / "model.pt", returns="mapping"))(X)
+        as_mapping = load_pointer(fake.pointer(tmp_path / "model.pt", returns="record"))(X)
     assert isinstance(as_tuple, tuple)
     assert torch.equal(as_tuple[0], expected(fake))
     assert torch.equal(as_tuple[1], X + 1)
+    assert type(as_dict) is dict and list(as_dict) == ["output_0", "output_1"]
     assert list(as_mapping) == ["output_0", "output_1"]
     assert torch.equal(as_mapping["output_1"], as_mapping.output_1)
     assert torch.equal(as_mapping[1], as_mapping.output_1)
@@ -97,9 +99,9 @@ def test_the_first_inputs_have_a_position(
 @pytest.mark.parametrize(
     ("positional", "call", "said", "hint"),
     [
-        (0, lambda m: m(ONE, b=TWO), "takes 0 of its inputs by position, 1 were given", "by name: a, b"),
-        (1, lambda m: m(ONE, TWO), "takes 1 of its inputs by position, 2 were given", "by name: b"),
-        (9, lambda m: m(ONE, TWO, TWO), "takes 2 inputs, 3 positional ones were given", "its inputs are a, b"),
+        (0, lambda m: m(ONE, b=TWO), "takes 0 arguments by position, 1 were given", "(a=a, b=b)"),
+        (1, lambda m: m(ONE, TWO), "takes 1 arguments by position, 2 were given", "(a=a, b=b)"),
+        (9, lambda m: m(ONE, TWO, TWO), "takes 2 arguments by position, 3 were given", "(a=a, b=b)"),
     ],
 )
 def test_a_position_that_means_something_else_in_forward_is_refused(
@@ -115,10 +117,10 @@ def test_a_position_that_means_something_else_in_forward_is_refused(
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda m: m(), "input 'x' of model 'toy' is missing"),
-        (lambda m: m(X, X), "takes 1 inputs, 2 positional ones were given"),
-        (lambda m: m(X, x=X), "input 'x' of model 'toy' was given by position and by name"),
-        (lambda m: m(X, mask=None), "model 'toy' has no input 'mask'"),
+        (lambda m: m(), "argument 'x' of model 'toy' is missing"),
+        (lambda m: m(X, X), "takes 1 arguments by position, 2 were given"),
+        (lambda m: m(X, x=X), "argument 'x' of model 'toy' was given by position and by name"),
+        (lambda m: m(X, mask=None), "model 'toy' takes no argument 'mask' by name"),
         (lambda m: m(X.double()), "is f64[2, 8], expected f32[2, 8]"),
         (lambda m: m(X.to(torch.complex64)), "is torch.complex64[2, 8], expected f32[2, 8]"),
         (lambda m: m(X[:1]), "is f32[1, 8], expected f32[2, 8]"),

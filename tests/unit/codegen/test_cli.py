@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from infc.remote.client.pointer import Pointer, read_pointer
+from infc.remote.client.signature import Parameter, Signature, Tree
 from infc.runtime.artifact import interface_digest
 
 from support.configs import HOSTILE_NAME, MODELS, config, tensor, write_config_artifact
@@ -43,9 +44,9 @@ def test_it_writes_a_package_a_proto_and_a_pointer(place: Path) -> None:
         *(f"all_minilm_l6_v2_client/{name}" for name in ("__init__.py", "_wire.py", "client.py", "py.typed")),
     }
     pointer = read_pointer(place / "app/model.pt")
-    assert (pointer.model, pointer.pool, pointer.returns) == ("all-minilm-l6.v2", "unix:/run/pool", "mapping")
+    assert (pointer.model, pointer.pool) == ("all-minilm-l6.v2", "unix:/run/pool")
     assert pointer.interface == interface_digest(MODELS["mapping"].interface)
-    assert (place / "app/model.pt").stat().st_size < 500
+    assert (place / "app/model.pt").stat().st_size < 900
 
 
 def test_the_same_artifact_gives_the_same_bytes_and_may_be_written_again(place: Path) -> None:
@@ -106,7 +107,7 @@ def test_a_list_that_points_outside_is_refused(place: Path) -> None:
 def test_a_hostile_name_stays_text(place: Path) -> None:
     done = infc("codegen", "hostile.infc", "-o", "out", "--pointer", "model.pt", cwd=place)
     assert done.returncode == 0, done.stderr
-    code = "import hostile.client as c; print(c.MODEL, [s.name for s in c._INPUTS], sep='|')"
+    code = "import hostile.client as c; print(c.MODEL, [s.name for s in c._FORWARD.inputs], sep='|')"
     infc("codegen", "hostile.infc", "-o", "out", "--package", "hostile", cwd=place)
     environment = os.environ | {"PYTHONPATH": str(place / "out")}
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=place, env=environment)
@@ -125,7 +126,8 @@ def test_a_name_that_cannot_be_printed_is_refused(tmp_path: Path) -> None:
 def test_the_pointer_says_all_that_a_client_wants(place: Path) -> None:
     digest = write_config_artifact(str(place / "again.infc"), MODELS["tensor"])
     infc("codegen", "again.infc", "-o", "out", "--pointer", "model.pt", cwd=place)
+    call = Signature("main", (Parameter("x", "either", True, Tree("tensor", "x")),), Tree("tensor", "output_0"))
     expected = Pointer(
-        "module", "linear", digest, interface_digest(MODELS["tensor"].interface), "127.0.0.1:8500", "tensor", 1
+        "module", "linear", digest, interface_digest(MODELS["tensor"].interface), "127.0.0.1:8500", (call,)
     )
     assert read_pointer(place / "model.pt") == expected

@@ -77,6 +77,13 @@ def first_weight(config: Json) -> Json:
     return slab(config)["weights"][0]
 
 
+def nested(levels: int) -> Json:
+    tree: Json = ["tensor", "output_0"]
+    for _ in range(levels):
+        tree = ["tuple", [tree]]
+    return tree
+
+
 def test_editing_nothing_is_no_damage(tmp_path: Path) -> None:
     Artifact.open(edited(write(tmp_path / "m"), "config", lambda _: None), check=True).close()
 
@@ -94,15 +101,43 @@ CONFIG_EDITS: dict[str, tuple[Callable[[Json], object], str]] = {
         lambda c: c["interface"]["methods"][0]["inputs"][0].update(low=0),
         "only integers have bounds",
     ),
-    "positional below": (
-        lambda c: method(c).update(positional=-1),
-        "positional is -1, expected 0 to 1",
+    "no takes": (lambda c: method(c).pop("takes"), "missing required field `takes`"),
+    "unknown kind of tree": (lambda c: method(c).update(returns=["set", []]), "Invalid value 'set'"),
+    "tree of another type": (lambda c: method(c).update(returns="tensor"), "Expected `array`, got `str`"),
+    "tree that goes on": (lambda c: method(c)["returns"].append(1), "Expected `array` of at most length 1"),
+    "argument twice": (lambda c: method(c)["takes"].append(method(c)["takes"][0]), "takes has 'x' twice"),
+    "positional after keyword": (
+        lambda c: method(c)["takes"].extend([["k", "keyword", False, ["none"]], ["p", "positional", False, ["none"]]]),
+        "takes is not in the order",
     ),
-    "positional above": (
-        lambda c: method(c).update(positional=2),
-        "positional is 2, expected 0 to 1",
+    "tensor not taken": (lambda c: method(c).update(takes=[]), "takes lacks the tensor 'x'"),
+    "tensor that is none": (
+        lambda c: method(c)["takes"].append(["y", "either", True, ["tensor", "y"]]),
+        "takes has the tensor 'y', which does not exist",
     ),
-    "no positional": (lambda c: method(c).pop("positional"), "missing required field `positional`"),
+    "tensor returned twice": (
+        lambda c: method(c).update(returns=["list", [["tensor", "output_0"], ["tensor", "output_0"]]]),
+        "returns has the tensor 'output_0' twice",
+    ),
+    "absent result": (lambda c: method(c).update(returns=["absent"]), "returns has an absent value"),
+    "keys without values": (
+        lambda c: method(c).update(returns=["mapping", ["a", "b"], [["tensor", "output_0"]]]),
+        "returns has 2 keys for 1 values",
+    ),
+    "key twice": (
+        lambda c: method(c).update(returns=["record", "R", ["a", "a"], [["tensor", "output_0"], ["none"]]]),
+        "returns has a key twice",
+    ),
+    "named tuple of a hostile class": (
+        lambda c: method(c).update(returns=["namedtuple", "T(x):0#", ["a"], [["tensor", "output_0"]]]),
+        "returns is a named tuple with the name 'T(x):0#'",
+    ),
+    "named tuple with a hidden field": (
+        lambda c: method(c).update(returns=["namedtuple", "T", ["_make"], [["tensor", "output_0"]]]),
+        "returns is a named tuple with the name '_make'",
+    ),
+    "deep tree": (lambda c: method(c).update(returns=nested(33)), "trees of more than 32 levels"),
+    "wide tree": (lambda c: method(c).update(returns=["list", [["none"]] * 5000]), "trees of 5002 nodes"),
     "negative dim": (lambda c: c["interface"]["methods"][0]["inputs"][0].update(shape=[-1]), "negative or huge"),
     "rank of a million": (lambda c: first_weight(c).update(shape=[9] * 10**6), "negative or huge"),
     "slab grown": (lambda c: slab(c).update(length=1 << 40), "1 chunks for a length of"),

@@ -14,6 +14,7 @@ from infc.runtime.artifact import CHUNK_SIZE, PAGE_SIZE, Artifact, Blob, Form, T
 from infc.runtime.artifact.tar_index import predicted_members
 
 from support.artifacts import EMBED, LINEAR, weight, write_artifact
+from support.signatures import returns
 
 MODULE = b"not really a module" * 100
 FORMS: list[Form] = ["tar", "dir"]
@@ -159,7 +160,7 @@ def test_interface_digest_changes_with_every_field_a_client_depends_on() -> None
 
     renamed = replace(LINEAR, inputs=(TensorSpec(name="y", dtype="f32", shape=(2, 8)),))
     reshaped = replace(LINEAR, inputs=(TensorSpec(name="x", dtype="f32", shape=(8, 2)),))
-    methods = (LINEAR, EMBED, renamed, reshaped, replace(LINEAR, returns="tuple"))
+    methods = (LINEAR, EMBED, renamed, reshaped, replace(LINEAR, returns=returns("tuple", ["output_0"])))
     digests = {interface_digest(Interface(methods=(method,))) for method in methods}
     assert len(digests) == len(methods)
     assert interface_digest(Interface(methods=(LINEAR,))) == interface_digest(Interface(methods=(replace(LINEAR),)))

@@ -96,9 +96,9 @@ def test_an_output_may_have_a_size_that_nobody_knows_before(tmp_path: Path) -> N
     open_ended = Method(
         name="main",
         inputs=SCALE.inputs,
-        positional=2,
         outputs=(TensorSpec(name="y", dtype="f32", shape=("?", 4)), SCALE.outputs[1]),
-        returns="mapping",
+        takes=SCALE.takes,
+        returns=SCALE.returns,
         dims=(Dim(name="rows", low=1, high=16),),
     )
     module = compile_mlir(SCALE_MLIR.replace("ROWS", "?"))

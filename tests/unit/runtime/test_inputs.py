@@ -10,6 +10,7 @@ from infc.runtime.artifact.dtypes import ITEM_SIZE, dtype_name, numpy_dtype
 from infc.runtime.inputs import check_inputs, describe, random_inputs
 
 from support.artifacts import EMBED, LINEAR
+from support.signatures import returns, takes
 
 IDS = np.zeros((2, 3), dtype=np.int64)
 MASK = np.ones((2, 3), dtype=bool)
@@ -76,7 +77,7 @@ def test_any_byte_but_zero_is_true() -> None:
 
 def test_a_scalar_stays_a_scalar() -> None:
     scalar = TensorSpec(name="s", dtype="f32", shape=())
-    method = Method(name="m", inputs=(scalar,), positional=1, outputs=(), returns="tuple")
+    method = Method(name="m", inputs=(scalar,), outputs=(), takes=takes("s"), returns=returns("tuple", []))
     (checked,) = check_inputs(method, {"s": np.array(2, dtype=np.float32)})
     assert checked.shape == ()
 
@@ -99,7 +100,7 @@ def test_random_inputs_are_taken_and_repeat_with_the_seed() -> None:
         TensorSpec(name="scalar", dtype="f32", shape=()),
         TensorSpec(name="empty", dtype="i64", shape=(0, 3), low=0, high=1),
     ]
-    method = Method(name="m", inputs=tuple(specs), positional=0, outputs=(), returns="tuple")
+    method = Method(name="m", inputs=tuple(specs), outputs=(), takes=(), returns=returns("tuple", []))
     made, again = (random_inputs(method, np.random.default_rng(5)) for _ in range(2))
     check_inputs(method, made)
     assert all(made[name].tobytes() == again[name].tobytes() for name in made)

@@ -25,6 +25,7 @@ from support.artifacts import (
     write_artifact,
     write_linear_artifact,
 )
+from support.signatures import returns, takes
 
 X = np.random.default_rng(1).standard_normal((2, 8), dtype=np.float32)
 
@@ -95,9 +96,9 @@ def test_weights_are_not_copied(tmp_path: Path, form: Form) -> None:
     method = Method(
         name="main",
         inputs=(TensorSpec(name="x", dtype="f32", shape=(1, rows)),),
-        positional=1,
         outputs=(TensorSpec(name="y", dtype="f32", shape=(1, columns)),),
-        returns="tensor",
+        takes=takes("x"),
+        returns=returns("tensor", ["y"]),
     )
     w = np.random.default_rng(0).standard_normal((rows, columns), dtype=np.float32)
     path = write_artifact(tmp_path / "m.infc", "big", method, module, [weight("w", w)], form=form)
@@ -127,9 +128,9 @@ def test_a_weight_that_is_returned_as_it_lies_is_the_callers_copy(tmp_path: Path
     method = Method(
         name="main",
         inputs=(),
-        positional=0,
         outputs=(TensorSpec(name="w", dtype="f32", shape=(8, 4)),),
-        returns="tensor",
+        takes=(),
+        returns=returns("tensor", ["w"]),
     )
     w = linear_weights()["w"]
     with attach(write_artifact(tmp_path / "m.infc", "w", method, module, [weight("w", w)])) as session:
@@ -210,7 +211,8 @@ def test_an_interface_that_is_not_the_modules(tmp_path: Path) -> None:
     path = write_artifact(tmp_path / "b.infc", "m", LINEAR, embed, [weight("table", embed_table())])
     with attach(path) as session, pytest.raises(ExecutorFailed, match="main failed"):
         session.run({"x": X})
-    wider = replace(LINEAR, outputs=(TensorSpec(name="y", dtype="f32", shape=(4, 4)),))
+    outputs = (TensorSpec(name="y", dtype="f32", shape=(4, 4)),)
+    wider = replace(LINEAR, outputs=outputs, returns=returns("tensor", ["y"]))
     path = write_artifact(tmp_path / "c.infc", "m", wider, linear, WEIGHTS)
     with attach(path) as session, pytest.raises(ExecutorFailed, match=r"output 'y' has shape \[2, 4\]"):
         session.run({"x": X})

@@ -8,45 +8,52 @@ It needs numpy, grpcio and protobuf.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Self, TypedDict
 
 import grpc
 import numpy as np
 from numpy.typing import NDArray
 
-from ._wire import METHOD, OPTIONS, Request, Response, Spec, request, results, sizes_of
+from ._wire import INFER, OPTIONS, Method, Request, Response, Spec
 
 MODEL = "reranker"
-INTERFACE = "sha256:8f8936e2064f9cd7f3051ec4e57c2a8264ef58b4638a4c7496a5133cf498fc65"
+INTERFACE = "sha256:75bc426089c5db59e388ccc72b3fc4dfa8ca3abd5aae145b4a7fd5bfc8f281c3"
 DEFAULT_POOL = "127.0.0.1:8500"
 DEFAULT_TIMEOUT = 60.0  # seconds
 
-# The dims whose sizes a call chooses: the smallest and the largest.
-_DIMS = {
-    "batch": (1, 64),
-    "seq": (8, 512),
-}
-_INPUTS = [
-    Spec("ids", "INT64", "<i8", ("batch", "seq"), low=0, high=99),
-    Spec("mask", "BOOL", "|b1", ("batch", "seq")),
-]
-_OUTPUTS = [
-    Spec("scores", "FP32", "<f4", ("batch",)),
-    Spec("kept", "INT64", "<i8", ("?",)),
-]
 
-
-@dataclass(frozen=True)
-class RerankerOutputs:
-    """What Reranker.forward returns."""
+class RerankerOutputs(TypedDict):
+    """In what Reranker takes or returns."""
 
     scores: NDArray[np.float32]
     """f32[batch]."""
 
     kept: NDArray[np.int64]
     """i64[?]."""
+
+
+_FORWARD = Method(
+    model="reranker",
+    inputs=[
+        Spec("ids", "INT64", "<i8", ("batch", "seq"), low=0, high=99),
+        Spec("mask", "BOOL", "|b1", ("batch", "seq")),
+    ],
+    outputs=[
+        Spec("scores", "FP32", "<f4", ("batch",)),
+        Spec("kept", "INT64", "<i8", ("?",)),
+    ],
+    takes=[
+        ("ids", ("tensor", "ids")),
+        ("mask", ("tensor", "mask")),
+    ],
+    returns=(dict, ("scores", "kept"), (("tensor", "scores"), ("tensor", "kept"))),
+    # The dims whose sizes a call chooses: the smallest and the largest.
+    dims={
+        "batch": (1, 64),
+        "seq": (8, 512),
+    },
+)
 
 
 class Reranker:
@@ -69,7 +76,7 @@ class Reranker:
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._channel = grpc.insecure_channel(pool, options=OPTIONS)
         self._infer = self._channel.unary_unary(
-            METHOD, request_serializer=Request.SerializeToString, response_deserializer=Response.FromString
+            INFER, request_serializer=Request.SerializeToString, response_deserializer=Response.FromString
         )
 
     def forward(
@@ -89,21 +96,19 @@ class Reranker:
         A name in a shape is a dim that has one size in all arrays of a call: batch from 1 to 64, seq from 8 to 512.
 
         Returns:
-            The outputs, as attributes.
+            scores: f32[batch].
+            kept: i64[?].
 
         Raises:
-            TypeError: an argument that is no array.
+            TypeError: an argument that is no array, or of another structure.
             ValueError: an array of another dtype or shape, or a value out of bounds.
             grpc.RpcError: the pool gave no answer; its `code()` and `details()` say why.
             RuntimeError: the pool serves a model with another interface.
         """
-        arrays = [ids, mask]
-        sizes = sizes_of(_INPUTS, arrays, _DIMS)
-        message = request(MODEL, _INPUTS, arrays, sizes)
+        message, sizes = _FORWARD.request([ids, mask])
         limit = self._timeout if timeout is None else timeout
         response, call = self._infer.with_call(message, timeout=limit, metadata=self._metadata)
-        values = results(response, call.trailing_metadata(), INTERFACE, _OUTPUTS, sizes)
-        return RerankerOutputs(*values)
+        return _FORWARD.results(response, call.trailing_metadata(), INTERFACE, sizes)
 
     def close(self) -> None:
         """Close the connection."""
@@ -141,7 +146,7 @@ class AsyncReranker:
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._channel = grpc.aio.insecure_channel(pool, options=OPTIONS)
         self._infer = self._channel.unary_unary(
-            METHOD, request_serializer=Request.SerializeToString, response_deserializer=Response.FromString
+            INFER, request_serializer=Request.SerializeToString, response_deserializer=Response.FromString
         )
 
     async def forward(
@@ -161,22 +166,20 @@ class AsyncReranker:
         A name in a shape is a dim that has one size in all arrays of a call: batch from 1 to 64, seq from 8 to 512.
 
         Returns:
-            The outputs, as attributes.
+            scores: f32[batch].
+            kept: i64[?].
 
         Raises:
-            TypeError: an argument that is no array.
+            TypeError: an argument that is no array, or of another structure.
             ValueError: an array of another dtype or shape, or a value out of bounds.
             grpc.RpcError: the pool gave no answer; its `code()` and `details()` say why.
             RuntimeError: the pool serves a model with another interface.
         """
-        arrays = [ids, mask]
-        sizes = sizes_of(_INPUTS, arrays, _DIMS)
-        message = request(MODEL, _INPUTS, arrays, sizes)
+        message, sizes = _FORWARD.request([ids, mask])
         limit = self._timeout if timeout is None else timeout
         call = self._infer(message, timeout=limit, metadata=self._metadata)
         response, metadata = await call, await call.trailing_metadata()
-        values = results(response, metadata, INTERFACE, _OUTPUTS, sizes)
-        return RerankerOutputs(*values)
+        return _FORWARD.results(response, metadata, INTERFACE, sizes)
 
     async def close(self) -> None:
         """Close the connection."""

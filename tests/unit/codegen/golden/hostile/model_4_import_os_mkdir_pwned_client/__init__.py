@@ -3,11 +3,9 @@
 from .client import (
     AsyncModel4ImportOsMkdirPwned,
     Model4ImportOsMkdirPwned,
-    Model4ImportOsMkdirPwnedOutputs,
 )
 
 __all__ = [
     "AsyncModel4ImportOsMkdirPwned",
     "Model4ImportOsMkdirPwned",
-    "Model4ImportOsMkdirPwnedOutputs",
 ]

@@ -8,7 +8,6 @@ It needs numpy, grpcio and protobuf.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -16,38 +15,36 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
-from ._wire import METHOD, OPTIONS, Request, Response, Spec, request, results
+from ._wire import INFER, OPTIONS, Method, Request, Response, Spec
 
 MODEL = '4-"""\');__import__("os").mkdir("pwned")#'
-INTERFACE = "sha256:0a1a96c9e4b950d82584d733fdacf04bdb398f3a8244b2cbf208454b5f768c4c"
+INTERFACE = "sha256:0e60e90c4550e35af5ace147f77860939af37da62f859de40721f66c98a09200"
 DEFAULT_POOL = "127.0.0.1:8500"
 DEFAULT_TIMEOUT = 60.0  # seconds
 
-_INPUTS = [
-    Spec("class", "INT8", "|i1", (), low=-5),
-    Spec("a-b", "FP16", "<f2", (1,)),
-    Spec("a_b", "FP64", "<f8", (1,)),
-    Spec('"""\n\\', "UINT8", "|u1", (0,)),
-]
-_OUTPUTS = [
-    Spec("timeout", "INT32", "<i4", ()),
-    Spec("\u6a21\u578b", "INT16", "<i2", (3,)),
-    Spec("2", "FP32", "<f4", (1,)),
-]
 
-
-@dataclass(frozen=True)
-class Model4ImportOsMkdirPwnedOutputs:
-    """What Model4ImportOsMkdirPwned.forward returns."""
-
-    timeout_: NDArray[np.int32]
-    """i32[]."""
-
-    output: NDArray[np.int16]
-    """i16[3]."""
-
-    output_2: NDArray[np.float32]
-    """f32[1]."""
+_FORWARD = Method(
+    model='4-"""\');__import__("os").mkdir("pwned")#',
+    inputs=[
+        Spec("class", "INT8", "|i1", (), low=-5),
+        Spec("a-b", "FP16", "<f2", (1,)),
+        Spec("a_b", "FP64", "<f8", (1,)),
+        Spec('"""\n\\', "UINT8", "|u1", (0,)),
+    ],
+    outputs=[
+        Spec("timeout", "INT32", "<i4", ()),
+        Spec("\u6a21\u578b", "INT16", "<i2", (3,)),
+        Spec("2", "FP32", "<f4", (1,)),
+    ],
+    takes=[
+        ("class", ("tensor", "class")),
+        ("a-b", ("tensor", "a-b")),
+        ("a_b", ("tensor", "a_b")),
+        ('"""\n\\', ("tensor", '"""\n\\')),
+    ],
+    returns=("tuple", (("tensor", "timeout"), ("tensor", "\u6a21\u578b"), ("tensor", "2"))),
+    dims={},
+)
 
 
 class Model4ImportOsMkdirPwned:
@@ -70,7 +67,7 @@ class Model4ImportOsMkdirPwned:
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._channel = grpc.insecure_channel(pool, options=OPTIONS)
         self._infer = self._channel.unary_unary(
-            METHOD, request_serializer=Request.SerializeToString, response_deserializer=Response.FromString
+            INFER, request_serializer=Request.SerializeToString, response_deserializer=Response.FromString
         )
 
     def forward(
@@ -81,7 +78,7 @@ class Model4ImportOsMkdirPwned:
         a_b_2: NDArray[np.float64],
         input: NDArray[np.uint8],
         timeout: float | None = None,
-    ) -> Model4ImportOsMkdirPwnedOutputs:
+    ) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.float32]]:
         """Run the model once.
 
         Args:
@@ -92,20 +89,20 @@ class Model4ImportOsMkdirPwned:
             timeout: seconds that this call may take; the client's when left out.
 
         Returns:
-            The outputs, as attributes.
+            timeout: i32[].
+            ??: i16[3].
+            2: f32[1].
 
         Raises:
-            TypeError: an argument that is no array.
+            TypeError: an argument that is no array, or of another structure.
             ValueError: an array of another dtype or shape, or a value out of bounds.
             grpc.RpcError: the pool gave no answer; its `code()` and `details()` say why.
             RuntimeError: the pool serves a model with another interface.
         """
-        arrays = [class_, a_b, a_b_2, input]
-        message = request(MODEL, _INPUTS, arrays)
+        message, sizes = _FORWARD.request([class_, a_b, a_b_2, input])
         limit = self._timeout if timeout is None else timeout
         response, call = self._infer.with_call(message, timeout=limit, metadata=self._metadata)
-        values = results(response, call.trailing_metadata(), INTERFACE, _OUTPUTS)
-        return Model4ImportOsMkdirPwnedOutputs(*values)
+        return _FORWARD.results(response, call.trailing_metadata(), INTERFACE, sizes)
 
     def close(self) -> None:
         """Close the connection."""
@@ -143,7 +140,7 @@ class AsyncModel4ImportOsMkdirPwned:
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._channel = grpc.aio.insecure_channel(pool, options=OPTIONS)
         self._infer = self._channel.unary_unary(
-            METHOD, request_serializer=Request.SerializeToString, response_deserializer=Response.FromString
+            INFER, request_serializer=Request.SerializeToString, response_deserializer=Response.FromString
         )
 
     async def forward(
@@ -154,7 +151,7 @@ class AsyncModel4ImportOsMkdirPwned:
         a_b_2: NDArray[np.float64],
         input: NDArray[np.uint8],
         timeout: float | None = None,
-    ) -> Model4ImportOsMkdirPwnedOutputs:
+    ) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.float32]]:
         """Run the model once.
 
         Args:
@@ -165,21 +162,21 @@ class AsyncModel4ImportOsMkdirPwned:
             timeout: seconds that this call may take; the client's when left out.
 
         Returns:
-            The outputs, as attributes.
+            timeout: i32[].
+            ??: i16[3].
+            2: f32[1].
 
         Raises:
-            TypeError: an argument that is no array.
+            TypeError: an argument that is no array, or of another structure.
             ValueError: an array of another dtype or shape, or a value out of bounds.
             grpc.RpcError: the pool gave no answer; its `code()` and `details()` say why.
             RuntimeError: the pool serves a model with another interface.
         """
-        arrays = [class_, a_b, a_b_2, input]
-        message = request(MODEL, _INPUTS, arrays)
+        message, sizes = _FORWARD.request([class_, a_b, a_b_2, input])
         limit = self._timeout if timeout is None else timeout
         call = self._infer(message, timeout=limit, metadata=self._metadata)
         response, metadata = await call, await call.trailing_metadata()
-        values = results(response, metadata, INTERFACE, _OUTPUTS)
-        return Model4ImportOsMkdirPwnedOutputs(*values)
+        return _FORWARD.results(response, metadata, INTERFACE, sizes)
 
     async def close(self) -> None:
         """Close the connection."""

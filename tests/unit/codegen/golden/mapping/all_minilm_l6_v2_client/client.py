@@ -16,32 +16,46 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
-from ._wire import METHOD, OPTIONS, Request, Response, Spec, request, results
+from ._wire import INFER, OPTIONS, Method, Record, Request, Response, Spec
 
 MODEL = "all-minilm-l6.v2"
-INTERFACE = "sha256:0af16685b5abfbe29edea0681d3ba37422d4b54ccfaf37ae266f10efd4d09aee"
+INTERFACE = "sha256:44ef52a3ded9f0606c01895a6571186b23bfef2abc76b537884849042baed607"
 DEFAULT_POOL = "127.0.0.1:8500"
 DEFAULT_TIMEOUT = 60.0  # seconds
 
-_INPUTS = [
-    Spec("input_ids", "INT64", "<i8", (1, 128), low=0, high=30521),
-    Spec("attention_mask", "BOOL", "|b1", (1, 128)),
-]
-_OUTPUTS = [
-    Spec("last_hidden_state", "FP32", "<f4", (1, 128, 384)),
-    Spec("pooler_output", "BF16", "<u2", (1, 384)),
-]
-
 
 @dataclass(frozen=True)
-class AllMinilmL6V2Outputs:
-    """What AllMinilmL6V2.forward returns."""
+class AllMinilmL6V2Outputs(Record):
+    """In what AllMinilmL6V2 takes or returns."""
 
     last_hidden_state: NDArray[np.float32]
     """f32[1, 128, 384]."""
 
     pooler_output: NDArray[np.uint16]
     """bf16[1, 384] as bit patterns."""
+
+
+_FORWARD = Method(
+    model="all-minilm-l6.v2",
+    inputs=[
+        Spec("input_ids", "INT64", "<i8", (1, 128), low=0, high=30521),
+        Spec("attention_mask", "BOOL", "|b1", (1, 128)),
+    ],
+    outputs=[
+        Spec("last_hidden_state", "FP32", "<f4", (1, 128, 384)),
+        Spec("pooler_output", "BF16", "<u2", (1, 384)),
+    ],
+    takes=[
+        ("input_ids", ("tensor", "input_ids")),
+        ("attention_mask", ("tensor", "attention_mask")),
+    ],
+    returns=(
+        AllMinilmL6V2Outputs,
+        ("last_hidden_state", "pooler_output"),
+        (("tensor", "last_hidden_state"), ("tensor", "pooler_output")),
+    ),
+    dims={},
+)
 
 
 class AllMinilmL6V2:
@@ -64,7 +78,7 @@ class AllMinilmL6V2:
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._channel = grpc.insecure_channel(pool, options=OPTIONS)
         self._infer = self._channel.unary_unary(
-            METHOD, request_serializer=Request.SerializeToString, response_deserializer=Response.FromString
+            INFER, request_serializer=Request.SerializeToString, response_deserializer=Response.FromString
         )
 
     def forward(
@@ -82,20 +96,19 @@ class AllMinilmL6V2:
             timeout: seconds that this call may take; the client's when left out.
 
         Returns:
-            The outputs, as attributes.
+            last_hidden_state: f32[1, 128, 384].
+            pooler_output: bf16[1, 384] as bit patterns.
 
         Raises:
-            TypeError: an argument that is no array.
+            TypeError: an argument that is no array, or of another structure.
             ValueError: an array of another dtype or shape, or a value out of bounds.
             grpc.RpcError: the pool gave no answer; its `code()` and `details()` say why.
             RuntimeError: the pool serves a model with another interface.
         """
-        arrays = [input_ids, attention_mask]
-        message = request(MODEL, _INPUTS, arrays)
+        message, sizes = _FORWARD.request([input_ids, attention_mask])
         limit = self._timeout if timeout is None else timeout
         response, call = self._infer.with_call(message, timeout=limit, metadata=self._metadata)
-        values = results(response, call.trailing_metadata(), INTERFACE, _OUTPUTS)
-        return AllMinilmL6V2Outputs(*values)
+        return _FORWARD.results(response, call.trailing_metadata(), INTERFACE, sizes)
 
     def close(self) -> None:
         """Close the connection."""
@@ -133,7 +146,7 @@ class AsyncAllMinilmL6V2:
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._channel = grpc.aio.insecure_channel(pool, options=OPTIONS)
         self._infer = self._channel.unary_unary(
-            METHOD, request_serializer=Request.SerializeToString, response_deserializer=Response.FromString
+            INFER, request_serializer=Request.SerializeToString, response_deserializer=Response.FromString
         )
 
     async def forward(
@@ -151,21 +164,20 @@ class AsyncAllMinilmL6V2:
             timeout: seconds that this call may take; the client's when left out.
 
         Returns:
-            The outputs, as attributes.
+            last_hidden_state: f32[1, 128, 384].
+            pooler_output: bf16[1, 384] as bit patterns.
 
         Raises:
-            TypeError: an argument that is no array.
+            TypeError: an argument that is no array, or of another structure.
             ValueError: an array of another dtype or shape, or a value out of bounds.
             grpc.RpcError: the pool gave no answer; its `code()` and `details()` say why.
             RuntimeError: the pool serves a model with another interface.
         """
-        arrays = [input_ids, attention_mask]
-        message = request(MODEL, _INPUTS, arrays)
+        message, sizes = _FORWARD.request([input_ids, attention_mask])
         limit = self._timeout if timeout is None else timeout
         call = self._infer(message, timeout=limit, metadata=self._metadata)
         response, metadata = await call, await call.trailing_metadata()
-        values = results(response, metadata, INTERFACE, _OUTPUTS)
-        return AllMinilmL6V2Outputs(*values)
+        return _FORWARD.results(response, metadata, INTERFACE, sizes)
 
     async def close(self) -> None:
         """Close the connection."""

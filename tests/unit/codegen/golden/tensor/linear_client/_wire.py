@@ -15,7 +15,7 @@ import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from numpy.typing import NDArray
 
-METHOD = "/inference.GRPCInferenceService/ModelInfer"
+INFER = "/inference.GRPCInferenceService/ModelInfer"
 OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 
 # A serialized FileDescriptorSet of open_inference.proto.
@@ -107,11 +107,8 @@ class Spec:
         """The elements as they travel.
 
         Raises:
-            TypeError: it is no array.
             ValueError: another dtype or shape, or a value out of bounds.
         """
-        if not isinstance(value, np.ndarray):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"{self.name!r} is a {type(value).__name__}, expected a numpy array")
         dtype, shape = np.dtype(self.dtype), self.resolved(sizes)
         if value.dtype != dtype or value.shape != shape:
             raise ValueError(f"{self.name!r} is {value.dtype}{value.shape}, expected {dtype}{shape}")
@@ -122,64 +119,129 @@ class Spec:
         return value.tobytes()
 
 
-def sizes_of(
-    inputs: Sequence[Spec], values: Sequence[NDArray[Any]], dims: Mapping[str, tuple[int, int]]
-) -> dict[str, int]:
-    """The size that the arrays give each dim, as far as they have the right rank.
+class Record:
+    """Base of the results with fields: `out.logits`, `out["logits"]` and `out[0]` are the same."""
 
-    Raises:
-        ValueError: a size is out of its dim's range, or two arrays disagree.
+    def __getitem__(self, key: str | int) -> Any:
+        values = vars(self)
+        return values[key] if isinstance(key, str) else list(values.values())[key]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method: its model's name on the wire, its tensors, and the trees of its arguments and its result.
+
+    A tree is `("tensor", name)`, `("fixed", value)`, `("tuple", items)`, `("list", items)`, or `(type, keys, items)`
+    for a dict, a named tuple or a dataclass.
     """
-    found: dict[str, int] = {}
-    for spec, value in zip(inputs, values, strict=True):
-        for name, size in zip(spec.shape, np.shape(value), strict=False):
-            if isinstance(name, int):
-                continue
-            low, high = dims[name]
-            if not low <= size <= high:
-                raise ValueError(f"{spec.name!r} has {name} = {size}, expected {low} to {high}")
-            if found.setdefault(name, size) != size:
-                raise ValueError(f"{spec.name!r} has {name} = {size}, another input has {found[name]}")
-    return found
+
+    model: str
+    inputs: Sequence[Spec]
+    outputs: Sequence[Spec]
+    takes: Sequence[tuple[str, Any]]
+    returns: Any
+    dims: Mapping[str, tuple[int, int]]
+
+    def request(self, arguments: Sequence[Any]) -> tuple[Any, dict[str, int]]:
+        """The message that asks for one call, and the sizes that it gives the dims.
+
+        Raises:
+            TypeError, ValueError: an argument that the method does not take.
+        """
+        found: dict[str, Any] = {}
+        for (name, tree), value in zip(self.takes, arguments, strict=True):
+            _flatten(tree, value, name, found)
+        sizes = self._sizes(found)
+        message = Request(model_name=self.model)
+        for spec in self.inputs:
+            message.raw_input_contents.append(spec.check(found[spec.name], sizes))
+            message.inputs.add(name=spec.name, datatype=spec.datatype, shape=found[spec.name].shape)
+        return message, sizes
+
+    def _sizes(self, arrays: Mapping[str, Any]) -> dict[str, int]:
+        """The size that the arrays give each dim, as far as they have the right rank."""
+        found: dict[str, int] = {}
+        for spec in self.inputs:
+            for name, size in zip(spec.shape, np.shape(arrays[spec.name]), strict=False):
+                if isinstance(name, int):
+                    continue
+                low, high = self.dims[name]
+                if not low <= size <= high:
+                    raise ValueError(f"{spec.name!r} has {name} = {size}, expected {low} to {high}")
+                if found.setdefault(name, size) != size:
+                    raise ValueError(f"{spec.name!r} has {name} = {size}, another input has {found[name]}")
+        return found
+
+    def results(
+        self,
+        response: Any,
+        metadata: Iterable[tuple[str, str | bytes]] | None,
+        interface: str,
+        sizes: Mapping[str, int],
+    ) -> Any:
+        """What the method returns, its arrays new and writable.
+
+        Raises:
+            RuntimeError: the pool serves a model with another interface, or answered something else than it announced.
+        """
+        served = dict(metadata or ()).get("infc-interface-digest", interface)
+        if served != interface:
+            raise RuntimeError(
+                f"the pool serves interface {served!r}, this client is for {interface!r}: generate it again"
+            )
+        if len(response.raw_output_contents) != len(response.outputs):
+            raise RuntimeError(
+                f"{len(response.outputs)} outputs came with {len(response.raw_output_contents)} contents"
+            )
+        found = {
+            output.name: (output.datatype, tuple(output.shape), raw)
+            for output, raw in zip(response.outputs, response.raw_output_contents, strict=True)
+        }
+        arrays = {spec.name: _array(spec, sizes, *found.get(spec.name, ("nothing", (), b""))) for spec in self.outputs}
+        return _build(self.returns, arrays)
 
 
-def request(
-    model: str, inputs: Sequence[Spec], values: Sequence[NDArray[Any]], sizes: Mapping[str, int] | None = None
-) -> Any:
-    """The message that asks `model` for one forward pass, in which the dims have these sizes.
+def _flatten(tree: Any, value: Any, where: str, found: dict[str, Any]) -> None:
+    kind = tree[0]
+    if kind == "tensor":
+        if not isinstance(value, np.ndarray):
+            raise TypeError(f"{where!r} is a {type(value).__name__}, expected a numpy array")
+        found[tree[1]] = value
+    elif kind == "fixed":
+        if type(value) is not type(tree[1]) or value != tree[1]:
+            raise ValueError(f"{where!r} is {value!r}, expected {tree[1]!r}")
+    elif isinstance(kind, str):
+        if not issubclass(type(value), (tuple, list)) or len(value) != len(tree[1]):
+            raise TypeError(f"{where!r} is a {type(value).__name__}, expected a {kind} of {len(tree[1])}")
+        for number, item in enumerate(tree[1]):
+            _flatten(item, value[number], f"{where}[{number}]", found)
+    else:
+        parts = _parts(value, kind, tree[1])
+        if parts is None or any(key not in parts for key in tree[1]) or len(parts) != len(tree[1]):
+            raise TypeError(f"{where!r} is a {type(value).__name__}, expected a {kind.__name__} of {list(tree[1])}")
+        for key, item in zip(tree[1], tree[2], strict=True):
+            _flatten(item, parts[key], f"{where}[{key!r}]", found)
 
-    Raises:
-        TypeError, ValueError: an input that the model does not take.
-    """
-    message = Request(model_name=model)
-    for spec, value in zip(inputs, values, strict=True):
-        message.raw_input_contents.append(spec.check(value, sizes or {}))
-        message.inputs.add(name=spec.name, datatype=spec.datatype, shape=value.shape)
-    return message
+
+def _parts(value: Any, kind: Any, keys: Sequence[Any]) -> Any:
+    if not issubclass(type(value), Mapping if kind is dict else kind):
+        return None
+    if kind is dict:
+        return value
+    items: Any = list(value) if issubclass(kind, tuple) else list(vars(value).values())
+    return dict(zip(keys, items, strict=True))
 
 
-def results(
-    response: Any,
-    metadata: Iterable[tuple[str, str | bytes]] | None,
-    interface: str,
-    outputs: Sequence[Spec],
-    sizes: Mapping[str, int] | None = None,
-) -> list[NDArray[Any]]:
-    """The outputs of a response, in the model's order, as new and writable arrays.
-
-    Raises:
-        RuntimeError: the pool serves a model with another interface, or answered something else than it announced.
-    """
-    served = dict(metadata or ()).get("infc-interface-digest", interface)
-    if served != interface:
-        raise RuntimeError(f"the pool serves interface {served!r}, this client is for {interface!r}: generate it again")
-    if len(response.raw_output_contents) != len(response.outputs):
-        raise RuntimeError(f"{len(response.outputs)} outputs came with {len(response.raw_output_contents)} contents")
-    found = {
-        output.name: (output.datatype, tuple(output.shape), raw)
-        for output, raw in zip(response.outputs, response.raw_output_contents, strict=True)
-    }
-    return [_array(spec, sizes or {}, *found.get(spec.name, ("nothing", (), b""))) for spec in outputs]
+def _build(tree: Any, arrays: dict[str, Any]) -> Any:
+    kind = tree[0]
+    if kind == "tensor":
+        return arrays[tree[1]]
+    if kind == "fixed":
+        return tree[1]
+    items = [_build(item, arrays) for item in tree[-1]]
+    if isinstance(kind, str):
+        return tuple(items) if kind == "tuple" else items
+    return dict(zip(tree[1], items, strict=True)) if kind is dict else kind(*items)
 
 
 def _array(spec: Spec, sizes: Mapping[str, int], datatype: str, shape: tuple[int, ...], raw: bytes) -> NDArray[Any]:

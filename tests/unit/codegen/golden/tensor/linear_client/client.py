@@ -15,19 +15,28 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
-from ._wire import METHOD, OPTIONS, Request, Response, Spec, request, results
+from ._wire import INFER, OPTIONS, Method, Request, Response, Spec
 
 MODEL = "linear"
-INTERFACE = "sha256:e5b84fc8028c8d0e902029cecfc9fb8f19a203c135e37de291bfc3914704d5c1"
+INTERFACE = "sha256:fbcd33b28d93b4dfb094ad461997dd12c83f057bce715249205b5f44e91f52a7"
 DEFAULT_POOL = "127.0.0.1:8500"
 DEFAULT_TIMEOUT = 60.0  # seconds
 
-_INPUTS = [
-    Spec("x", "FP32", "<f4", (2, 8)),
-]
-_OUTPUTS = [
-    Spec("output_0", "FP32", "<f4", (2, 4)),
-]
+
+_FORWARD = Method(
+    model="linear",
+    inputs=[
+        Spec("x", "FP32", "<f4", (2, 8)),
+    ],
+    outputs=[
+        Spec("output_0", "FP32", "<f4", (2, 4)),
+    ],
+    takes=[
+        ("x", ("tensor", "x")),
+    ],
+    returns=("tensor", "output_0"),
+    dims={},
+)
 
 
 class Linear:
@@ -50,7 +59,7 @@ class Linear:
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._channel = grpc.insecure_channel(pool, options=OPTIONS)
         self._infer = self._channel.unary_unary(
-            METHOD, request_serializer=Request.SerializeToString, response_deserializer=Response.FromString
+            INFER, request_serializer=Request.SerializeToString, response_deserializer=Response.FromString
         )
 
     def forward(
@@ -66,20 +75,18 @@ class Linear:
             timeout: seconds that this call may take; the client's when left out.
 
         Returns:
-            f32[2, 4].
+            output_0: f32[2, 4].
 
         Raises:
-            TypeError: an argument that is no array.
+            TypeError: an argument that is no array, or of another structure.
             ValueError: an array of another dtype or shape, or a value out of bounds.
             grpc.RpcError: the pool gave no answer; its `code()` and `details()` say why.
             RuntimeError: the pool serves a model with another interface.
         """
-        arrays = [x]
-        message = request(MODEL, _INPUTS, arrays)
+        message, sizes = _FORWARD.request([x])
         limit = self._timeout if timeout is None else timeout
         response, call = self._infer.with_call(message, timeout=limit, metadata=self._metadata)
-        values = results(response, call.trailing_metadata(), INTERFACE, _OUTPUTS)
-        return values[0]
+        return _FORWARD.results(response, call.trailing_metadata(), INTERFACE, sizes)
 
     def close(self) -> None:
         """Close the connection."""
@@ -117,7 +124,7 @@ class AsyncLinear:
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._channel = grpc.aio.insecure_channel(pool, options=OPTIONS)
         self._infer = self._channel.unary_unary(
-            METHOD, request_serializer=Request.SerializeToString, response_deserializer=Response.FromString
+            INFER, request_serializer=Request.SerializeToString, response_deserializer=Response.FromString
         )
 
     async def forward(
@@ -133,21 +140,19 @@ class AsyncLinear:
             timeout: seconds that this call may take; the client's when left out.
 
         Returns:
-            f32[2, 4].
+            output_0: f32[2, 4].
 
         Raises:
-            TypeError: an argument that is no array.
+            TypeError: an argument that is no array, or of another structure.
             ValueError: an array of another dtype or shape, or a value out of bounds.
             grpc.RpcError: the pool gave no answer; its `code()` and `details()` say why.
             RuntimeError: the pool serves a model with another interface.
         """
-        arrays = [x]
-        message = request(MODEL, _INPUTS, arrays)
+        message, sizes = _FORWARD.request([x])
         limit = self._timeout if timeout is None else timeout
         call = self._infer(message, timeout=limit, metadata=self._metadata)
         response, metadata = await call, await call.trailing_metadata()
-        values = results(response, metadata, INTERFACE, _OUTPUTS)
-        return values[0]
+        return _FORWARD.results(response, metadata, INTERFACE, sizes)
 
     async def close(self) -> None:
         """Close the connection."""
