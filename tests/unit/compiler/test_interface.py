@@ -1,11 +1,16 @@
 """What the compiler reads off an exported program: names, results, bounds."""
 
+from collections import namedtuple
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import torch.utils._pytree as pytree
 from torch import nn
+from transformers.modeling_outputs import BaseModelOutput
 
 from infc.compiler.doors import read_source
 from infc.compiler.export import export
@@ -13,6 +18,7 @@ from infc.compiler.interface import flatten_result
 from infc.compiler.source import Source
 from infc.errors import SourceError
 from infc.runtime.artifact import Method
+from infc.runtime.artifact import signature as sig
 
 
 def method(module: nn.Module, *args: object, **kwargs: object) -> Method:
@@ -37,32 +43,87 @@ class Sum(Function):
 def test_positional_and_keyword_inputs_have_the_names_of_forward() -> None:
     found = method(Sum(lambda x, s: x * s), torch.ones(2), scale=torch.ones(()))
     assert [(spec.name, spec.shape) for spec in found.inputs] == [("input", (2,)), ("scale", ())]
-    assert (found.returns, [spec.name for spec in found.outputs]) == ("tensor", ["output_0"])
+    assert found.takes == (
+        sig.Parameter("input", "either", True, sig.Tensor("input")),
+        sig.Parameter("scale", "keyword", True, sig.Tensor("scale")),
+    )
+    assert (found.returns, [spec.name for spec in found.outputs]) == (sig.Tensor("output_0"), ["output_0"])
+
+
+Point = namedtuple("Point", ["x", "y"])
+
+
+@dataclass
+class Output:
+    logits: torch.Tensor
+    nothing: torch.Tensor | None = None
+
+
+T, NONE = sig.Tensor, sig.Nothing()
 
 
 @pytest.mark.parametrize(
-    ("result", "returns", "names"),
+    ("result", "returns"),
     [
-        (lambda x, s: (x, s), "tuple", ["output_0", "output_1"]),
-        (lambda x, s: [x], "tuple", ["output_0"]),
-        (lambda x, s: {"b": x, "a": s}, "mapping", ["b", "a"]),
-        (lambda x, s: {"x": x, "none": None, "s": s}, "mapping", ["x", "s"]),
-        (lambda x, s: (x, (s, [x, s])), "mapping", ["output_0", "output_1_0", "output_1_1_0", "output_1_1_1"]),
-        (lambda x, s: (x, {"a": s, "no": None}), "mapping", ["output_0", "output_1_a"]),
-        (lambda x, s: {"h": (x, s), "y": x}, "mapping", ["h_0", "h_1", "y"]),
+        (lambda x, s: (x, s), sig.Tuple((T("output_0"), T("output_1")))),
+        (lambda x, s: [x], sig.List((T("output_0"),))),
+        (lambda x, s: (x, None), sig.Tuple((T("output_0"), NONE))),
+        (lambda x, s: (x, 3, "text"), sig.Tuple((T("output_0"), sig.Fixed(3), sig.Fixed("text")))),
+        (lambda x, s: {"b": x, "a": s}, sig.Mapping(("b", "a"), (T("b"), T("a")))),
+        (lambda x, s: {"x": x, "no": None, 3: s}, sig.Mapping(("x", "no", 3), (T("x"), NONE, T("3")))),
+        (
+            lambda x, s: (x, (s, [x, s])),
+            sig.Tuple((T("output_0"), sig.Tuple((T("output_1_0"), sig.List((T("output_1_1_0"), T("output_1_1_1"))))))),
+        ),
+        (lambda x, s: (x, {"a": s}), sig.Tuple((T("output_0"), sig.Mapping(("a",), (T("output_1_a"),))))),
+        (lambda x, s: {"h": (x, s)}, sig.Mapping(("h",), (sig.Tuple((T("h_0"), T("h_1"))),))),
+        (lambda x, s: Point(x, s), sig.NamedTuple("Point", ("x", "y"), (T("x"), T("y")))),
+        (
+            lambda x, s: [Point(x, s)],
+            sig.List((sig.NamedTuple("Point", ("x", "y"), (T("output_0_x"), T("output_0_y"))),)),
+        ),
+        (lambda x, s: Output(x), sig.Record("Output", ("logits", "nothing"), (T("logits"), NONE))),
+        (
+            lambda x, s: {"o": Output(x, s)},
+            sig.Mapping(("o",), (sig.Record("Output", ("logits", "nothing"), (T("o_logits"), T("o_nothing"))),)),
+        ),
+        (lambda x, s: torch.max(x, 0), sig.NamedTuple("max", ("values", "indices"), (T("values"), T("indices")))),
+        (
+            lambda x, s: BaseModelOutput(last_hidden_state=x),
+            sig.Record(
+                "BaseModelOutput",
+                ("last_hidden_state", "hidden_states", "attentions"),
+                (T("last_hidden_state"), NONE, NONE),
+            ),
+        ),
     ],
 )
-def test_results_keep_their_kind_and_names(result: Callable[..., object], returns: str, names: list[str]) -> None:
+def test_results_keep_their_structure_and_tensors_are_named_after_their_place(
+    result: Callable[..., object], returns: sig.Tree
+) -> None:
     found = method(Sum(result), torch.ones(2), scale=torch.ones(()))
-    assert (found.returns, [spec.name for spec in found.outputs]) == (returns, names)
+    assert found.returns == returns
+    assert [spec.name for spec in found.outputs] == list(sig.tensors(returns))
 
 
 @pytest.mark.parametrize(
-    "result", [lambda x, s: (x, None), lambda x, s: (x, 3), lambda x, s: None, lambda x, s: {"a": 1}]
+    ("result", "said"),
+    [
+        (lambda x, s: None, "returns no tensor"),
+        (lambda x, s: {"a": 1}, "returns no tensor"),
+        (lambda x, s: {True: x}, "a mapping with the key True"),
+        (lambda x, s: deep(x, 33), "more than 32 levels"),
+    ],
 )
-def test_results_that_are_no_tensors_are_refused(result: Callable[..., object]) -> None:
-    with pytest.raises(SourceError):
+def test_results_that_cannot_be_sent_are_refused(result: Callable[..., object], said: str) -> None:
+    with pytest.raises(SourceError, match=said):
         method(Sum(result), torch.ones(2), scale=torch.ones(()))
+
+
+def deep(x: object, levels: int) -> object:
+    for _ in range(levels):
+        x = [x]
+    return x
 
 
 def test_nested_results_are_found_again_by_name() -> None:
@@ -92,59 +153,80 @@ class Rest(nn.Module):
 
 
 class Nested(nn.Module):
-    def forward(self, a: torch.Tensor, pair: list[torch.Tensor], b: torch.Tensor) -> object:
-        return a + pair[0] * 10 + b * 100
+    def forward(self, a: torch.Tensor, pair: Any, b: torch.Tensor) -> object:
+        (first, *_) = pytree.tree_leaves(pair)
+        return a + first * 10 + b * 100
 
 
 A, B, C = torch.ones(1), torch.ones(2), torch.ones(3, 1)  # told apart by their shapes
 
 
+def shown(found: Method) -> str:
+    """`a, b=None | c!=3`: the names, what is no tensor, `!` where it is required; `/` and `*` as in Python."""
+    words: list[str] = []
+    for before, each in zip([None, *found.takes], found.takes, strict=False):
+        if before is not None and before.kind != each.kind:
+            words.append("/" if before.kind == "positional" else "")
+        words += ["*"] if each.kind == "keyword" and (before is None or before.kind != "keyword") else []
+        held = list(sig.tensors(each.tree))
+        match each.tree:
+            case sig.Tensor():
+                words.append(each.name)
+            case sig.Nothing() | sig.Absent():
+                words.append(f"{each.name}={'…' if isinstance(each.tree, sig.Absent) else None}")
+            case sig.Fixed():
+                words.append(f"{each.name}{'!' * each.required}={each.tree.value}")
+            case _:
+                words.append(f"{each.name}({' '.join(held)})")
+    return " ".join(word for word in words if word)
+
+
 @pytest.mark.parametrize(
-    ("module", "args", "kwargs", "names", "positional"),
+    ("module", "args", "kwargs", "takes"),
     [
-        (Three(), (A, B, C), {}, "a b c", 3),
-        (Three(), (A, B), {}, "a b", 2),
-        (Three(), (), {"a": A, "b": B, "c": C}, "a b c", 3),
-        (Three(), (), {"c": C, "b": B, "a": A}, "a b c", 3),
-        (Three(), (A,), {"c": C, "b": B}, "a b c", 3),
-        (Three(), (), {"a": A, "c": C}, "a c", 1),
-        (Three(), (A,), {"c": C}, "a c", 1),
-        (Three(), (A, None, C), {}, "a c", 1),
-        (Three(), (A, "text", C), {}, "a c", 1),
-        (Three(), (A, 3, C), {}, "a c", 1),
-        (Three(), (A,), {"d": B, "b": B}, "a b d", 2),
-        (Three(), (A, B, C), {"d": B}, "a b c d", 3),
-        (Rest(), (A,), {}, "A", 1),
-        (Rest(), (A, B, C), {"y": B, "x": A}, "A rest_0 rest_1 y x", 3),
-        (Rest(), (), {"y": B, "A": A}, "A y", 1),
-        (Nested(), (A, [B], C), {}, "a pair_0 b", 1),
+        (Three(), (A, B, C), {}, "a b c * d=None"),
+        (Three(), (A, B), {}, "a b c=None * d=None"),
+        (Three(), (), {"c": C, "b": B, "a": A}, "a b c * d=None"),
+        (Three(), (A,), {"c": C, "b": B}, "a b c * d=None"),
+        (Three(), (), {"a": A, "c": C}, "a b=None c * d=None"),
+        (Three(), (A, "text", C), {}, "a b!=text c * d=None"),
+        (Three(), (A, 3, C), {}, "a b!=3 c * d=None"),
+        (Three(), (A, None, C), {}, "a b=None c * d=None"),
+        (Three(), (A,), {"d": B, "b": B}, "a b c=None * d"),
+        (Rest(), (A,), {}, "A"),
+        (Rest(), (A, B, C), {"y": B, "x": A}, "A rest_0 rest_1 / * y x"),
+        (Rest(), (), {"y": B, "A": A}, "A * y"),
+        (Nested(), (A, [B], C), {}, "a pair(pair_0) b"),
+        (Nested(), (A, {"k": B, 0: (C, None)}, C), {}, "a pair(pair_k pair_0_0) b"),
+        (Nested(), (A, [Point(A, Output(B))], C), {}, "a pair(pair_0_x pair_0_y_logits) b"),
     ],
 )
-def test_inputs_have_a_position_up_to_the_first_parameter_that_is_no_input(
-    module: nn.Module, args: tuple[object, ...], kwargs: dict[str, torch.Tensor], names: str, positional: int
+def test_arguments_are_those_of_forward_and_keep_their_structure(
+    module: nn.Module, args: tuple[object, ...], kwargs: dict[str, torch.Tensor], takes: str
 ) -> None:
     found = method(module, *args, **kwargs)
-    assert ([spec.name for spec in found.inputs], found.positional) == (names.split(), positional)
+    assert shown(found) == takes
+    assert [spec.name for spec in found.inputs] == [name for each in found.takes for name in sig.tensors(each.tree)]
     if isinstance(module, Three):
         shapes = {"a": (1,), "b": (2,), "c": (3, 1), "d": (2,)}
         assert all(spec.shape == shapes[spec.name] for spec in found.inputs)
 
 
 @pytest.mark.parametrize(
-    ("args", "kwargs", "names", "positional"),
+    ("args", "kwargs", "takes"),
     [
-        ((A, B, C), {}, "a b c", 3),
-        ((A, None, C), {}, "a c", 1),
-        ((A,), {"b": B}, "a b", 1),
-        ((), {"c": C, "a": A}, "c a", 0),
+        ((A, B, C), {}, "a b c"),
+        ((A, None, C), {}, "a b=None c"),
+        ((A, 3), {}, "a b!=3"),
+        ((A,), {"b": B}, "a * b"),
+        ((), {"c": C, "a": A}, "* c a"),
     ],
 )
-def test_of_a_saved_program_the_positional_arguments_have_a_position(
-    tmp_path: Path, args: tuple[object, ...], kwargs: dict[str, torch.Tensor], names: str, positional: int
+def test_a_saved_program_knows_the_arguments_of_its_example(
+    tmp_path: Path, args: tuple[object, ...], kwargs: dict[str, torch.Tensor], takes: str
 ) -> None:
     torch.export.save(torch.export.export(Three(), args, kwargs), tmp_path / "m.pt2")
-    found = export(read_source(str(tmp_path / "m.pt2"))).method
-    assert ([spec.name for spec in found.inputs], found.positional) == (names.split(), positional)
+    assert shown(export(read_source(str(tmp_path / "m.pt2"))).method) == takes
 
 
 class Builtin(nn.Module):

@@ -228,8 +228,11 @@ def _parts(value: Any, kind: Any, keys: Sequence[Any]) -> Any:
         return None
     if kind is dict:
         return value
-    items: Any = list(value) if issubclass(kind, tuple) else list(vars(value).values())
-    return dict(zip(keys, items, strict=True))
+    return dict(zip(keys, _fields(value), strict=True))
+
+
+def _fields(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, tuple) else list(vars(value).values())  # pyright: ignore
 
 
 def _build(tree: Any, arrays: dict[str, Any]) -> Any:
