@@ -77,7 +77,7 @@ EMBED = Method(
         TensorSpec(name="masked", dtype="bool", shape=(2, 3)),
     ),
     takes=takes("ids", "mask"),
-    returns=returns("mapping", ["rows", "masked"]),
+    returns=returns("record", ["rows", "masked"]),
 )
 
 # `rows` is bucketed, or dynamic in a module of its own.

@@ -1,5 +1,8 @@
 """Small PyTorch models with fixed random weights: factories for `infc compile` and for tests that call PyTorch."""
 
+from dataclasses import dataclass
+from typing import NamedTuple
+
 import torch
 from torch import nn
 
@@ -61,6 +64,51 @@ class Weighted(nn.Module):
 def unscaled() -> tuple[nn.Module, dict[str, torch.Tensor]]:
     """A Weighted that is called without `scale`, its inputs in another order than that of `forward`."""
     return Weighted(), {"shift": torch.ones(4), "x": torch.arange(4.0)}
+
+
+class Cache(NamedTuple):
+    """What a step of a model keeps for the next."""
+
+    k: torch.Tensor
+    v: torch.Tensor
+
+
+@dataclass
+class Step:
+    """What a Stepper returns."""
+
+    hidden: torch.Tensor
+    cache: list[Cache]
+    loss: torch.Tensor | None = None
+
+
+class Stepper(nn.Module):
+    """Nested arguments, one that only takes the value that was compiled, and a dataclass as result."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = nn.Linear(4, 4)
+
+    def forward(
+        self,
+        batch: dict[str, torch.Tensor | None],
+        cache: list[Cache],
+        scale: torch.Tensor | None = None,
+        *,
+        mode: str = "slow",
+    ) -> Step:
+        """`batch` has `x` f32[2, 4], `cache` two times f32[2, 4]."""
+        x, (old,) = batch["x"], cache
+        assert x is not None and scale is None
+        hidden = self.mix(x) + (old.k if mode == "fast" else old.v)
+        return Step(hidden, [Cache(hidden * 2, old.v + 1)])
+
+
+def stepper() -> tuple[nn.Module, dict[str, object]]:
+    """A Stepper, called with another mode than its default."""
+    torch.manual_seed(3)
+    batch = {"x": torch.randn(2, 4), "mask": None}
+    return Stepper(), {"mode": "fast", "batch": batch, "cache": [Cache(torch.randn(2, 4), torch.randn(2, 4))]}
 
 
 class Pair(nn.Module):

@@ -39,19 +39,65 @@ def test_names_dtypes_and_a_mapping_cross(served: Served) -> None:
     assert torch.equal(answer["masked"], ~MASK)
 
 
-def test_an_input_behind_a_parameter_that_was_left_out_goes_by_name(tmp_path: Path) -> None:
-    artifact = tmp_path / "unscaled.infc"
-    source = f"{models.__file__}:unscaled"
+def test_nested_arguments_and_a_dataclass_cross(tmp_path: Path) -> None:
+    artifact = tmp_path / "stepper.infc"
+    source = f"{models.__file__}:stepper"
     subprocess.run([sys.executable, "-m", "infc", "compile", source, "-o", artifact], check=True, capture_output=True)
-    x, shift = torch.randn(4), torch.randn(4)
+    x, k, v = torch.randn(3, 2, 4)
     with pool(artifact) as address:
         codegen(artifact, tmp_path / "out", tmp_path / "model.pt", address)
         model = infc.load(tmp_path / "model.pt")
-        original, _ = models.unscaled()
-        for answer in (model(x, shift=shift), model(shift=shift, x=x)):
-            torch.testing.assert_close(answer, original(x, shift=shift))
-        with pytest.raises(InvalidInput, match="takes 1 of its inputs by position, 2 were given; only by name: shift"):
-            model(x, shift)  # `forward` would take it as `scale`
+        original, _ = models.stepper()
+        expected = original({"x": x}, [models.Cache(k, v)], mode="fast")
+        for answer in (
+            model({"x": x}, [models.Cache(k, v)], mode="fast"),
+            model(cache=((k, v),), batch={"x": x, "mask": None}, scale=None, mode="fast"),
+        ):
+            torch.testing.assert_close(answer.hidden, expected.hidden)
+            torch.testing.assert_close(answer["cache"][0].k, expected.cache[0].k)
+            (_, kept) = answer[1][0]
+            torch.testing.assert_close(kept, expected.cache[0].v)
+            assert answer.loss is None and "loss" not in answer
+        for call, said in WRONG:
+            with pytest.raises(InvalidInput, match=said):
+                call(model, x, k, v)
+        code = STEPPING.replace("ADDRESS", repr(address))
+        environment = os.environ | {"PYTHONPATH": str(tmp_path / "out")}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split() == ["True", "True", "StepperInputs", "TypeError"]
+
+
+WRONG = (
+    (lambda m, x, k, v: m({"x": x}, [(k, v)]), "argument 'mode' of model 'stepper' is missing"),
+    (lambda m, x, k, v: m({"x": x}, [(k, v)], mode="slow"), "is 'slow', it was compiled as 'fast'"),
+    (lambda m, x, k, v: m({"x": x}, [(k, v)], x, mode="fast"), "'scale' of model 'stepper' is a Tensor.* as None"),
+    (
+        lambda m, x, k, v: m({"y": x}, [(k, v)], mode="fast"),
+        "'batch'.* is a dict with the keys y, expected {x",
+    ),
+    (
+        lambda m, x, k, v: m({"x": x, "mask": x}, [(k, v)], mode="fast"),
+        "'mask'. is a Tensor, it was compiled as None",
+    ),
+    (lambda m, x, k, v: m({"x": x}, [(k, v)] * 2, mode="fast"), "'cache'.* is a list of 2, expected"),
+    (lambda m, x, k, v: m({"x": x}, [(k, v, v)], mode="fast"), r"'cache'.*, \[0\] is a tuple of 3, expected Cache{k: "),
+    (lambda m, x, k, v: m({"x": x}, [(k, [v])], mode="fast"), "'cache_0_v' of model 'stepper' is a list"),
+)
+
+STEPPING = """
+import numpy as np
+from stepper_client import Stepper, StepperInputs2
+x, k, v = np.random.default_rng(0).standard_normal((3, 2, 4), dtype="f4")
+with Stepper(ADDRESS) as model:
+    out = model.forward({"x": x, "mask": None}, [StepperInputs2(k, v)])
+    print(np.allclose(out.cache[0].v, v + 1), out["hidden"] is out[0])
+    print(type(model).forward.__annotations__["batch"])
+    try:
+        model.forward({"x": x, "mask": None}, [(k, v)])
+    except TypeError as error:
+        print(type(error).__name__)
+"""
 
 
 def test_the_pools_own_checks_come_back_as_errors(served: Served) -> None:

@@ -12,6 +12,7 @@ import torch
 from infc.compiler import CompileOptions, compile_model
 from infc.errors import CompileError
 from infc.runtime.artifact import Artifact
+from infc.runtime.artifact import signature as sig
 from infc.runtime.session import Session
 
 from support import models
@@ -58,7 +59,10 @@ def test_names_dtypes_and_bounds_are_those_of_forward(tagger: Path) -> None:
         ("best", "i64"),
         ("kept", "bool"),
     ]
-    assert method.returns == "mapping"
+    assert method.returns == sig.Mapping(
+        ("logits", "nothing", "best", "kept"),
+        (sig.Tensor("logits"), sig.Nothing(), sig.Tensor("best"), sig.Tensor("kept")),
+    )
 
 
 def test_answers_are_those_of_pytorch_on_inputs_that_verification_did_not_see(tagger: Path) -> None:

@@ -1,10 +1,9 @@
 """What the compiler reads off an exported program: names, results, bounds."""
 
-from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -50,7 +49,9 @@ def test_positional_and_keyword_inputs_have_the_names_of_forward() -> None:
     assert (found.returns, [spec.name for spec in found.outputs]) == (sig.Tensor("output_0"), ["output_0"])
 
 
-Point = namedtuple("Point", ["x", "y"])
+class Point(NamedTuple):
+    x: object
+    y: object
 
 
 @dataclass

@@ -77,8 +77,8 @@ def first_weight(config: Json) -> Json:
     return slab(config)["weights"][0]
 
 
-def nested(levels: int) -> Json:
-    tree: Json = ["tensor", "output_0"]
+def nested(levels: int) -> list[Any]:
+    tree: list[Any] = ["tensor", "output_0"]
     for _ in range(levels):
         tree = ["tuple", [tree]]
     return tree

@@ -228,11 +228,11 @@ def _parts(value: Any, kind: Any, keys: Sequence[Any]) -> Any:
         return None
     if kind is dict:
         return value
-    return dict(zip(keys, _fields(value), strict=True))
+    return dict(zip(keys, _fields(value, hasattr(value, "_asdict")), strict=True))
 
 
-def _fields(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, tuple) else list(vars(value).values())  # pyright: ignore
+def _fields(value: Any, is_tuple: bool) -> list[Any]:
+    return list(value) if is_tuple else [getattr(value, name) for name in value.__dataclass_fields__]
 
 
 def _build(tree: Any, arrays: dict[str, Any]) -> Any:
