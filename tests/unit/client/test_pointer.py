@@ -34,7 +34,7 @@ SIGNATURE = Signature(
 
 def text(first: str = "infc pointer v2", methods: str = METHOD, **changes: str | None) -> bytes:
     """A pointer file with some fields changed (given as TOML), or left out where the value is None."""
-    good = {key: f'"{value}"' if isinstance(value, str) else str(value) for key, value in GOOD.items()}
+    good = {key: f'"{value}"' for key, value in GOOD.items()}
     fields = [f"{key} = {value}" for key, value in (good | changes).items() if value is not None]
     return "\n".join([first, *fields, methods]).encode()
 
