@@ -11,9 +11,12 @@ from torch_mlir import ir
 
 from ..dialects.infer import Weight
 from ..dialects.layout import Mmt4d, parse_layout
+from ..dialects.transforms import Transform
+from ..passes.derive import recipe
 from ..passes.walk import operations
 from ..runtime.artifact import WeightData
 from .dtypes import TORCH_DTYPES
+from .transforming import transformed
 
 # Elements are moved, never computed with: an integer of the same width stands for those that numpy has no dtype for.
 _CARRIERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -42,31 +45,32 @@ class WeightTable:
 
     def encode(self, key: str, layout: str) -> np.ndarray:
         """The weight's elements as the slab holds them: C-contiguous, packed as `layout` says, in a carrier dtype."""
-        array = _elements(self.tensors[key])
-        packing = parse_layout(layout)
-        return _mmt4d(array, packing) if isinstance(packing, Mmt4d) else array
+        return _packed(self.tensors[key], layout)
 
     def data(self, uses: "list[WeightUse]") -> Iterator[WeightData]:
         """The weights of one slab, packed one at a time, in the order of `uses`."""
         for use in uses:
+            tensor = transformed(self.tensors, use.source, use.transforms) if use.transforms else self.tensors[use.key]
             yield WeightData(
                 key=use.key,
                 digest=use.digest,
-                dtype=TORCH_DTYPES[self.tensors[use.key].dtype],
+                dtype=TORCH_DTYPES[tensor.dtype],
                 shape=use.shape,
                 layout=use.layout,
-                data=self.encode(use.key, use.layout),
+                data=_packed(tensor, use.layout),
             )
 
 
 @dataclass(frozen=True)
 class WeightUse:
-    """A weight as the lowered program reads it."""
+    """A weight as the lowered program reads it; a derived one with the weight and the transforms that make it."""
 
     key: str
     digest: str
     layout: str
     shape: tuple[int, ...]
+    source: str = ""
+    transforms: tuple[Transform, ...] = ()
 
 
 def weight_uses(module: ir.Operation) -> list[WeightUse]:
@@ -81,8 +85,15 @@ def weight_uses(module: ir.Operation) -> list[WeightUse]:
             key = weight.key.value
             if key not in found:
                 shape = tuple(weight.results[0].type.shape)
-                found[key] = WeightUse(key, weight.digest.value, weight.layout.value, shape)
+                source, transforms = recipe(weight)
+                found[key] = WeightUse(key, weight.digest.value, weight.layout.value, shape, source, transforms)
     return list(found.values())
+
+
+def _packed(tensor: torch.Tensor, layout: str) -> np.ndarray:
+    array = _elements(tensor)
+    packing = parse_layout(layout)
+    return _mmt4d(array, packing) if isinstance(packing, Mmt4d) else array
 
 
 def _elements(tensor: torch.Tensor) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, get_type_hints
 Shape = tuple[int, ...]
 
 _TEXT = re.compile(r"([a-z_]+)\[([^\[\]|]*)\]")
+NO_BIAS = "-"
 _CASTS = ("f16", "bf16", "f32")
 
 
@@ -98,14 +99,18 @@ class BatchNormScale(Transform):
 
 @dataclass(frozen=True)
 class BatchNormShift(Transform):
-    """`beta + (bias - mean) * gamma / sqrt(var + eps)` of a bias: the rest of a batch norm, folded."""
+    """The rest of a folded batch norm, of its `beta`: `beta + (bias - mean) * gamma / sqrt(var + eps)`.
+
+    `gamma`, `mean`, `var` and `bias`, the bias of what the batch norm follows, are keys of weights like it; `-` for no
+    bias.
+    """
 
     name: ClassVar[str] = "bn_shift"
     eps: float
     gamma: str
-    beta: str
     mean: str
     var: str
+    bias: str
 
     def apply(self, shape: Shape, element: str) -> tuple[Shape, str]:
         """Raises ValueError when it is no vector."""
@@ -119,9 +124,10 @@ class Quantize(Transform):
     """One part of a quantized matrix [N, K]: its integers, its scales, or its zero points.
 
     Each row is cut into groups of `group` elements; the elements of a group share one scale and one zero point,
-    `w ≈ (q - zero) * scale`. `scheme` is `sym` (q signed, zero is 0) or `asym` (q unsigned). `part` says what comes
-    out: `q` as [N, K] of i8, or for 4 bits as [N, K/group, group/2] of i8, whose low halves hold the first half of the
-    group; `scale` as [N, K/group] of f32; `zero` as [N, K/group] of i8.
+    `w ≈ (q - zero) * scale`. `scheme` is `sym`, where zero is 0 (8 for 4 bits) and no weight holds it, or `asym`, where
+    q is unsigned. `part` says what comes
+    out: `q` as [N, K] of i8, or for 4 bits as [N, K/2] of i8, where each group's bytes hold its first half in their low
+    bits and its second half in their high ones; `scale` as [N, K/group] of f32; `zero` as [N, K/group] of i8.
     """
 
     name: ClassVar[str] = "quantize"
@@ -143,7 +149,7 @@ class Quantize(Transform):
             return (rows, groups), "f32"
         if self.part == "zero":
             return (rows, groups), "i8"
-        return (shape, "i8") if self.bits == 8 else ((rows, groups, self.group // 2), "i8")
+        return (rows, shape[1] * self.bits // 8), "i8"
 
 
 _ALL: tuple[type[Any], ...] = (Permute, Reshape, Cast, BatchNormScale, BatchNormShift, Quantize)
@@ -187,7 +193,8 @@ def others(transforms: Sequence[Transform]) -> list[str]:
         if isinstance(transform, BatchNormScale):
             keys += [transform.gamma, transform.var]
         if isinstance(transform, BatchNormShift):
-            keys += [transform.gamma, transform.beta, transform.mean, transform.var]
+            keys += [transform.gamma, transform.mean, transform.var]
+            keys += [transform.bias] if transform.bias != NO_BIAS else []
     return keys
 
 

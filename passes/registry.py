@@ -16,6 +16,8 @@ _PASSES = {
     "infer-exact-unary": "exact_unary:ExactUnary",
     "infer-pack-weights": "pack_weights:PackWeights",
     "infer-own-destinations": "own_destinations:OwnDestinations",
+    "infer-cast-weights": "cast_weights:CastWeights",
+    "infer-quantize-weights": "quantize_weights:QuantizeWeights",
     "infer-partition": "partition:Partition",
     "infer-outline-stages": "outline_stages:OutlineStages",
     "infer-lower-transfers": "lower_transfers:LowerTransfers",

@@ -1,0 +1,64 @@
+"""Building elementwise `linalg.generic`s, and telling what one that is there computes."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch_mlir import ir
+from torch_mlir.dialects import linalg, tensor
+
+
+def elementwise(
+    inputs: Sequence[tuple[ir.Value, Sequence[int]]],
+    shape: Sequence[int],
+    element: ir.Type,
+    body: Callable[..., ir.Value],
+) -> ir.Value:
+    """A tensor of `shape` whose every element is `body` of one element of each input.
+
+    An input is a tensor and, for each of its dimensions, the dimension of the result that it goes along with.
+    """
+    rank = len(shape)
+    dims = [ir.AffineMap.get(rank, 0, [ir.AffineExpr.get_dim(axis) for axis in axes]) for _, axes in inputs]
+    maps = [*dims, ir.AffineMap.get_identity(rank)]
+    generic = linalg.GenericOp(
+        [ir.RankedTensorType.get(shape, element)],
+        [value for value, _ in inputs],
+        [tensor.empty(shape, element)],
+        ir.ArrayAttr.get([ir.AffineMapAttr.get(each) for each in maps]),
+        ir.ArrayAttr.get([ir.Attribute.parse("#linalg.iterator_type<parallel>")] * rank),
+    )
+    kinds = [*(ir.RankedTensorType(value.type).element_type for value, _ in inputs), element]
+    block = generic.regions[0].blocks.append(*kinds)
+    with ir.InsertionPoint(block):
+        linalg.YieldOp([body(*list(block.arguments)[:-1])])
+    return generic.results[0]
+
+
+def reshaped(value: ir.Value, shape: Sequence[int], groups: Sequence[Sequence[int]]) -> ir.Value:
+    """`value` under `shape`; `groups` are the dimensions of the larger of both shapes that are one of the smaller's."""
+    kind = ir.RankedTensorType(value.type)
+    result = ir.RankedTensorType.get(shape, kind.element_type)
+    if len(shape) > kind.rank:
+        return tensor.expand_shape(result, value, [list(group) for group in groups], [], list(shape))
+    return tensor.collapse_shape(result, value, [list(group) for group in groups])
+
+
+def single_op(generic: Any) -> Any:
+    """The one operation that `generic` computes for every element; None when it computes several or is none such."""
+    if generic.operation.name != "linalg.generic" or len(generic.operation.results) != 1:
+        return None
+    if any("parallel" not in str(kind) for kind in generic.operation.attributes["iterator_types"]):
+        return None
+    body = list(generic.operation.regions[0].blocks[0].operations)
+    if len(body) != 2 or body[1].operation.operands[0] != _result(body[0]):
+        return None
+    return body[0]
+
+
+def maps_of(generic: Any) -> list[str]:
+    """The indexing maps of `generic`, inputs first, each as its text `(d0, d1) -> (d1)`."""
+    return [str(each).removeprefix("affine_map<").removesuffix(">") for each in generic.attributes["indexing_maps"]]
+
+
+def _result(op: Any) -> ir.Value | None:
+    return op.operation.results[0] if len(op.operation.results) == 1 else None

@@ -1,0 +1,94 @@
+"""Narrow weights through IREE: what a matrix that can be said exactly gives must be exact."""
+
+import numpy as np
+import pytest
+import torch
+
+from support.mlir import run, weight
+
+N, K = 40, 64
+
+LINEAR = f"""
+func.func @main(%x: tensor<5x{K}xf32>) -> tensor<5x{N}xf32> {{
+  {weight("w", "w", f"{N}x{K}")}
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<{K}x{N}xf32>
+  %t = linalg.transpose ins(%w : tensor<{N}x{K}xf32>) outs(%e : tensor<{K}x{N}xf32>) permutation = [1, 0]
+  %o = tensor.empty() : tensor<5x{N}xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%o : tensor<5x{N}xf32>) -> tensor<5x{N}xf32>
+  %y = linalg.matmul ins(%x, %t : tensor<5x{K}xf32>, tensor<{K}x{N}xf32>)
+                     outs(%f : tensor<5x{N}xf32>) -> tensor<5x{N}xf32>
+  return %y : tensor<5x{N}xf32>
+}}
+"""
+
+AS_IT_LIES = f"""
+func.func @main(%x: tensor<5x{K}xf32>) -> tensor<5x{N}xf32> {{
+  {weight("w", "w", f"{K}x{N}")}
+  %zero = arith.constant 0.0 : f32
+  %o = tensor.empty() : tensor<5x{N}xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%o : tensor<5x{N}xf32>) -> tensor<5x{N}xf32>
+  %y = linalg.matmul ins(%x, %w : tensor<5x{K}xf32>, tensor<{K}x{N}xf32>)
+                     outs(%f : tensor<5x{N}xf32>) -> tensor<5x{N}xf32>
+  return %y : tensor<5x{N}xf32>
+}}
+"""
+
+
+def levels(low: int, high: int) -> torch.Tensor:
+    """A matrix [N, K] of whole numbers, whose every 16 elements of a row hold the lowest and the highest."""
+    matrix = torch.randint(low, high + 1, (N, K), generator=torch.Generator().manual_seed(0)).float()
+    matrix[:, 3::16], matrix[:, 12::16] = low, high
+    return matrix
+
+
+@pytest.mark.parametrize(
+    ("options", "low", "high", "packed"),
+    [
+        ("bits=8 group=16 scheme=asym", -100, 155, True),
+        ("bits=4", -7, 7, True),
+        ("bits=4 group=16 scheme=asym", -5, 10, False),
+        ("bits=8 group=0", -127, 127, True),
+    ],
+)
+def test_a_matrix_of_few_levels_is_quantized_without_loss(options: str, low: int, high: int, packed: bool) -> None:
+    x = np.random.default_rng(0).integers(-8, 8, (5, K)).astype(np.float32)
+    matrix = levels(low, high)
+    first = "infer-pack-weights," if packed else ""
+    for text, stored in ((LINEAR, matrix), (AS_IT_LIES, matrix.T.contiguous())):
+        if not packed and text == AS_IT_LIES:
+            continue
+        (y,), uses = run(text, f"{first}infer-quantize-weights{{{options}}}", {"w": stored}, x)
+        assert [use.key.partition("quantize")[1] for use in uses] == ["quantize"] * (3 if "asym" in options else 2)
+        np.testing.assert_allclose(y, x @ matrix.numpy().T, rtol=1e-5, atol=1e-2)
+
+
+@pytest.mark.parametrize("dtype", ["f16", "bf16"])
+def test_a_cast_matrix_and_a_cast_table_give_what_rounded_ones_do(dtype: str) -> None:
+    matrix, table = torch.randn(N, K), torch.randn(100, 16)
+    rounded = {
+        key: tensor.to({"f16": torch.float16, "bf16": torch.bfloat16}[dtype]).float()
+        for key, tensor in (("w", matrix), ("t", table))
+    }
+    gather = f"""
+    {weight("table", "t", "100x16")}
+    %g = tensor.empty() : tensor<3x16xf32>
+    %rows = linalg.generic {{indexing_maps = [affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>],
+        iterator_types = ["parallel", "parallel"]}} ins(%ids : tensor<3xi64>) outs(%g : tensor<3x16xf32>) {{
+    ^bb0(%id: i64, %out: f32):
+      %i = arith.index_cast %id : i64 to index
+      %j = linalg.index 1 : index
+      %v = tensor.extract %table[%i, %j] : tensor<100x16xf32>
+      linalg.yield %v : f32
+    }} -> tensor<3x16xf32>
+    return %y, %rows : tensor<5x{N}xf32>, tensor<3x16xf32>"""
+    text = LINEAR.replace(f"return %y : tensor<5x{N}xf32>", gather)
+    text = text.replace(
+        f"xf32>) -> tensor<5x{N}xf32> {{", f"xf32>, %ids: tensor<3xi64>) -> (tensor<5x{N}xf32>, tensor<3x16xf32>) {{", 1
+    )
+    x, ids = np.random.default_rng(0).standard_normal((5, K), np.float32), np.array([7, 0, 99])
+    passes = f"infer-pack-weights,infer-cast-weights{{dtype={dtype}}}"
+    (y, rows), uses = run(text, passes, {"w": matrix, "t": table}, x, ids)
+    assert {use.key for use in uses} == {f"w|cast[{dtype}]", f"t|cast[{dtype}]"}
+    np.testing.assert_allclose(y, x @ rounded["w"].numpy().T, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(rows, rounded["t"].numpy()[ids])
