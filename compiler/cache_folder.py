@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from ..runtime.memory.tier import parse_size
+
 
 def cache_folder() -> Path | None:
     """`INFC_CACHE_DIR`, or `infc` in the user's cache directory of XDG.
@@ -22,3 +24,8 @@ def cache_folder() -> Path | None:
         return Path.home() / ".cache" / "infc"
     except RuntimeError:
         return None
+
+
+def cache_limit() -> int:
+    """`INFC_CACHE_SIZE` in bytes, 10 GiB when it is not set. Raises UsageError when it is no size."""
+    return parse_size(os.environ.get("INFC_CACHE_SIZE") or "10GiB")

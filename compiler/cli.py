@@ -72,6 +72,7 @@ def compile_(
                 "output": str(result.path),
                 "digest": result.digest,
                 "name": result.config.name,
+                "cached": result.cached,
                 "seconds": {stage: round(seconds, 4) for stage, seconds in result.seconds.items()},
                 "targets": [_summary(build, build.verify) for build in result.config.targets],
             }
@@ -80,7 +81,7 @@ def compile_(
     slab = result.config.targets[0].stages[0].slab
     click.echo(
         f"{result.path}: {result.config.name}, {len(slab.weights)} weights, {slab.length / 1e6:.1f} MB, "
-        f"{sum(result.seconds.values()):.1f} s"
+        f"{sum(result.seconds.values()):.1f} s{', from the cache' if result.cached else ''}"
     )
     for build in result.config.targets:
         click.echo(f"{build.target}: {_largest(build.verify) if build.verify else _unverified(build)}")

@@ -1,7 +1,7 @@
 """The whole way from a source to a verified artifact, stage by stage."""
 
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -30,12 +30,14 @@ from ..runtime.artifact import (
 )
 from ..runtime.artifact.dtypes import byte_size
 from ..runtime.shapes import sized
-from ..runtime.targets import obstacle
+from ..runtime.targets import missing_device, obstacle
 from . import build, targets
-from .cache_folder import cache_folder
+from .cache import Cache
+from .cache_folder import cache_folder, cache_limit
 from .children import Children, Limits
 from .doors import Request, read_source
-from .export import Program, export
+from .export import Program, decompose, trace
+from .finished import Shelf
 from .identity import source_digest
 from .importer import import_program
 from .temps import Temps
@@ -75,6 +77,7 @@ class CompileResult:
     digest: str
     config: Config
     seconds: dict[str, float]
+    cached: bool = False  # nothing was made: the artifact is a copy of what the same model gave before
 
 
 Observer = Callable[[str], AbstractContextManager[object]]
@@ -101,11 +104,27 @@ def compile_model(
     temps = Temps(options.temps, options.cache / "failures" if options.cache else None)
     # The writer first: an output that cannot be written is told before minutes of work
     with ArtifactWriter(out) as writer, temps.reproducing(), Children(options.limits) as children:
-        tools = Tools(children, temps)
+        cache = Cache(options.cache, cache_limit()) if options.cache else None
+        shelf = Shelf(cache, _asked(options, chosen)) if cache and not options.temps else None
+        tools = Tools(children, temps, cache)
+        files = key = None
+        if shelf:
+            with clock.stage("look up"):
+                files = shelf.of_files(source)
+                ready = (key := files and shelf.behind(files)) and shelf.take(key, out)
+            if ready:
+                return CompileResult(Path(out), *ready, clock.seconds, cached=True)
         with clock.stage("load"):
             model = read_source(source, options.request)
         with clock.stage("export"):
-            program = export(model)
+            traced = trace(model)
+        if shelf:
+            with clock.stage("look up"):
+                ready = (key := shelf.of_traced(traced)) and shelf.take(key, out)
+            if ready:
+                return CompileResult(Path(out), *ready, clock.seconds, cached=True)
+        with clock.stage("export"):
+            program = decompose(traced)
         weights = WeightTable()
         with clock.stage("import"):
             jobs = [build.Job(import_program(program, weights), _has_doubles(program, weights))]
@@ -127,7 +146,18 @@ def compile_model(
         with clock.stage("write"):
             config = msgspec.structs.replace(config, targets=builds)
             manifest = writer.finish(config)
+        if cache:
+            with clock.stage("keep"):
+                if shelf and key:
+                    shelf.put(key, files, Path(out))
+                cache.trim()
     return CompileResult(Path(out), manifest, config, clock.seconds)
+
+
+def _asked(options: CompileOptions, chosen: Sequence[targets.Target]) -> list[str]:
+    """All that an artifact depends on beside the model, the toolchain and the CPU."""
+    devices = [f"{target.name} {missing_device(target.device)}" for target in chosen]
+    return [options.name, str(options.trials), str(options.seed), str(options.verify), repr(options.request), *devices]
 
 
 def _verified(staged: Artifact, built: TargetBuild, program: Program, options: CompileOptions) -> TargetBuild:
@@ -211,4 +241,4 @@ class _Clock:
         start = perf_counter()
         with self.observer(name):
             yield
-        self.seconds[name] = perf_counter() - start
+        self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - start

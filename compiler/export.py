@@ -32,6 +32,14 @@ class Program:
     method: Method
 
 
+@dataclass(frozen=True)
+class Traced:
+    """A source with its graph as PyTorch traced it, before it is decomposed."""
+
+    source: Source
+    exported: torch.export.ExportedProgram | OnnxGraph
+
+
 def export(source: Source) -> Program:
     """Export the source's module with its example inputs, static shapes, inference only.
 
@@ -40,12 +48,22 @@ def export(source: Source) -> Program:
             is no tensor.
         CompileError: an operator does not decompose.
     """
+    return decompose(trace(source))
+
+
+def trace(source: Source) -> Traced:
+    """The first half of `export`: the graph. Raises SourceError when the module does not export."""
     if source.onnx is not None:
-        return Program(source, source.onnx, source.onnx.method)
+        return Traced(source, source.onnx)
     source = in_order_of_forward(source)
-    exported = source.exported
-    if exported is None:
-        exported = _exported(source)
+    return Traced(source, source.exported or _exported(source))
+
+
+def decompose(traced: Traced) -> Program:
+    """The second half of `export`: the graph in the operators that lower. Raises as `export` does."""
+    source, exported = traced.source, traced.exported
+    if isinstance(exported, OnnxGraph):
+        return Program(source, exported, exported.method)
     returns = returns_of(exported)
     exported = _decomposed(exported)
     _refuse_effects(exported)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import iree.compiler
+import msgspec
 
 from infc.errors import CompileError
 
+from .fingerprint import host
 from .targets import Target
 from .tools import Tools
 
@@ -44,10 +46,18 @@ def compile_text(text: str, target: Target, tools: Tools, *, doubles: bool = Fal
     Raises:
         CompileError: IREE does not compile the text, or dies, or takes longer or more memory than it may.
     """
+    wanted = flags(target, doubles=doubles)
+    # What the flags leave to this machine is part of what the code is made from.
+    made_from = [text, *wanted, host() if _for_this_host(target) else ""]
+    made = tools.remember("module", made_from, lambda: msgspec.msgpack.encode(_module(text, target, wanted, tools)))
+    return msgspec.msgpack.decode(made, type=Module)
+
+
+def _module(text: str, target: Target, wanted: tuple[str, ...], tools: Tools) -> Module:
     with tempfile.TemporaryDirectory(prefix="infc-") as folder:
         statistics = Path(folder) / "statistics.json"
         dump = ("--iree-scheduling-dump-statistics-format=json", f"--iree-scheduling-dump-statistics-file={statistics}")
-        code = _compile(text, flags(target, doubles=doubles), tools, dump)
+        code = _compile(text, wanted, tools, dump)
         measured = json.loads(statistics.read_text())["stream-aggregate"]
     features = target_features(target, tools) if target.machine else ()
     return Module(code, features, measured["execution"]["transient-memory-size"])
@@ -61,12 +71,18 @@ def flags(target: Target, *, doubles: bool = False) -> tuple[str, ...]:
 
 def target_features(target: Target, tools: Tools) -> tuple[str, ...]:
     """The CPU features that code for `target` may use, in LLVM's names, sorted."""
-    text = _compile("module { }", (*target.flags, "--compile-to=preprocessing"), tools).decode()
+    wanted = (*target.flags, "--compile-to=preprocessing")
+    made_from = [*wanted, host() if _for_this_host(target) else ""]
+    text = tools.remember("module", made_from, lambda: _compile("module { }", wanted, tools)).decode()
     _, found, rest = text.partition('cpu_features = "')
     if not found:
         return ()
     enabled = {name[1:] for name in rest.partition('"')[0].split(",") if name.startswith("+")}
     return tuple(sorted(name for name in enabled if _SELECTED.match(name)))
+
+
+def _for_this_host(target: Target) -> bool:
+    return any(flag.endswith("=host") for flag in target.flags)
 
 
 def _compile(text: str, flags: tuple[str, ...], tools: Tools, dump: tuple[str, ...] = ()) -> bytes:

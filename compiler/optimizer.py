@@ -23,9 +23,14 @@ def optimize(text: str, pipelines: Sequence[str], tools: Tools) -> list[str]:
         CompileError: a pass fails, with the pass's own message and hint, or the process dies: with the signal and the
             pass that ran then. A reproducer holds the IR before that pass.
     """
+    made = tools.remember("ir", [*pipelines, text], lambda: _optimized(text, pipelines, tools))
+    return made.decode().split("\0")
+
+
+def _optimized(text: str, pipelines: Sequence[str], tools: Tools) -> bytes:
     run = _run(text, pipelines, tools)
     if not run.finished.failure:
-        return run.finished.stdout.decode().split("\0")
+        return run.finished.stdout
     before, pipeline = text, ",".join(pipelines)
     if run.steps[:-1] and tools.temps.wants_reproducers:
         shorter = _run(text, [",".join(run.steps[:-1])], tools)
