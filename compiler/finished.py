@@ -16,13 +16,14 @@ from typing import Any
 import torch
 import torch.utils._pytree as pytree
 
-from infc.errors import ArtifactError
+from infc.errors import ArtifactError, SourceError
 
 from ..runtime.artifact import Artifact, Config, rewrite
-from .arguments import input_names, positional
+from .arguments import takes
 from .cache import Cache, key_of
 from .export import Traced
 from .fingerprint import host, toolchain
+from .interface import returns_of
 
 _OWN = {"module", "args", "kwargs", "exported", "onnx"}  # of a source: what is looked at closely, below
 
@@ -49,7 +50,13 @@ class Shelf:
         """The key of a traced model, None where it holds something that has no contents to compare."""
         try:
             return self._key("traced", *_parts(traced))
-        except (RuntimeError, NotImplementedError, TypeError, ValueError):  # sparse, quantized: what has no plain bytes
+        except (
+            RuntimeError,
+            NotImplementedError,
+            TypeError,
+            ValueError,
+            SourceError,
+        ):  # sparse, quantized: no plain bytes
             return None
 
     def behind(self, files: "Files") -> str | None:
@@ -131,7 +138,7 @@ def _parts(traced: Traced) -> Iterator[str]:
         yield repr(source.onnx.method)
         return
     exported: Any = traced.exported
-    yield f"{input_names(source)} {positional(source)}"
+    yield f"{takes(source)} {returns_of(exported)}"
     yield f"{exported.graph_signature} {exported.range_constraints} {exported.call_spec}"
     for name, part in exported.graph_module.named_modules():
         if isinstance(part, torch.fx.GraphModule):
