@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 @contextmanager
 def user_code() -> Generator[None]:
-    """Keep standard output for infc's own data, torch's tracebacks to itself, and end on SIGTERM like on Ctrl-C.
+    """Keep standard output for infc's own data, torch's tracebacks to itself, and end on a signal as on Ctrl-C.
 
     What is printed meanwhile, by Python, C or a child, goes to standard error. A command line may do this; a library
     may not.
@@ -43,15 +43,17 @@ def _stdout_to_stderr() -> Generator[None]:
 
 @contextmanager
 def _tidy_end() -> Generator[None]:
-    """SIGTERM unwinds the stack, so that what is half written is removed and iree-compile ends too."""
+    """A signal unwinds the stack, so that what is half written is removed and iree-compile ends too."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _end)
+    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, _end) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _end(number: int, frame: Any) -> NoReturn:

@@ -15,6 +15,8 @@ from .fingerprint import host
 from .targets import Target
 from .tools import Tools
 
+BINARY = Path(iree.compiler.__path__[0]) / "_mlir_libs" / "iree-compile"
+
 _COMMON = (
     # What IREE would compute from weights at load would be private memory of every process, and time at every attach.
     "--iree-opt-const-eval=false",
@@ -86,11 +88,10 @@ def _for_this_host(target: Target) -> bool:
 
 
 def _compile(text: str, flags: tuple[str, ...], tools: Tools, dump: tuple[str, ...] = ()) -> bytes:
-    binary = Path(iree.compiler.__path__[0]) / "_mlir_libs" / "iree-compile"
     with tempfile.TemporaryDirectory(prefix="infc-") as folder:
         output = Path(folder) / "module"
         # The text comes by standard input, so that no path of this machine gets into a location.
-        command = (str(binary), "-", *flags, *dump, "-o", str(output))
+        command = (str(BINARY), "-", *flags, *dump, "-o", str(output))
         finished = tools.children.run(command, text.encode(), {"LLVM_DISABLE_CRASH_REPORT": "1"})
         if not finished.failure:
             return output.read_bytes()

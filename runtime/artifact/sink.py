@@ -4,7 +4,6 @@ import ctypes
 import errno
 import io
 import os
-import secrets
 import shutil
 import tarfile
 from collections.abc import Generator
@@ -18,6 +17,7 @@ from .digest import hex_of
 from .layout import Blob, DirLayout, Layout, TarLayout
 from .oci import BLOB_FOLDER, INDEX_FILE, OCI_LAYOUT, OCI_LAYOUT_FILE
 from .tar_places import INDEX_SIZE, padding, stored
+from .temporary import new_file, new_folder, sweep
 
 
 class Sink(Protocol):
@@ -50,10 +50,6 @@ def writing(path: Path) -> Generator[None, None, None]:
         raise ArtifactError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error
 
 
-def temporary_name(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-
-
 class TarSink:
     """Blobs go straight into the tar, at page-aligned offsets; only the index at its head is filled in at the end."""
 
@@ -61,11 +57,10 @@ class TarSink:
         if path.exists() and not path.is_file():
             raise ArtifactError(f"cannot write {path}: it exists and is not a regular file")
         self._path = path
-        self._temporary = temporary_name(path)
         self._members: dict[str, Blob] = {}
         with writing(path):
-            # Not tempfile: its files are private to the user, this one shall have the mode that the umask asks for.
-            self._fd = os.open(self._temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            sweep(path)
+            self._temporary, self._fd = new_file(path)
         self._file = os.fdopen(self._fd, "wb", buffering=0)
         self._tar = tarfile.TarFile(fileobj=self._file, mode="w", format=tarfile.PAX_FORMAT, copybufsize=4 << 20)
         try:
@@ -112,8 +107,9 @@ class DirSink:
     def __init__(self, path: Path) -> None:
         _check_replaceable(path)
         self._path = path
-        self._temporary = temporary_name(path)
         with writing(path):
+            sweep(path)
+            self._temporary, self._lock = new_folder(path)
             (self._temporary / BLOB_FOLDER).mkdir(parents=True)
 
     def put(self, digest: str, data: memoryview) -> Blob:
@@ -135,6 +131,7 @@ class DirSink:
             sync_folder(self._path.parent)
 
     def discard(self) -> None:
+        os.close(self._lock)
         shutil.rmtree(self._temporary, ignore_errors=True)  # after an exchange this is the old content
 
     def _write(self, path: Path, data: bytes | memoryview) -> Blob:
