@@ -10,6 +10,8 @@ import torch
 from torch._decomp import decomposition_table
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
+from .pooling import average_pool, max_pool
+
 aten = torch.ops.aten
 
 # What torch-mlir lowers in a way that is right for kind inputs only, such as those that verification draws.
@@ -237,6 +239,12 @@ _ALWAYS: dict[Any, Callable[..., Any]] = {
 }
 
 _BY_NAME: dict[str, Callable[..., Any]] = {
+    "aten::avg_pool1d": average_pool,
+    "aten::avg_pool2d": average_pool,
+    "aten::avg_pool3d": average_pool,
+    "aten::max_pool1d": max_pool,
+    "aten::max_pool2d": max_pool,
+    "aten::max_pool3d": max_pool,
     "aten::conv1d": convolution,
     "aten::conv2d": convolution,
     "aten::conv3d": convolution,

@@ -191,3 +191,18 @@ def dims_from_the_last() -> Made:
         return masked, largest, padded, added, x.scatter_reduce(-1, places, x, "amax"), *ordered
 
     return _Of(several), (3 * torch.randn(6, 5, generator=torch.Generator().manual_seed(0)),)
+
+
+def pools_unevenly() -> Made:
+    """Windows that go beyond the input or leave places unread, which IREE does not compile as they are."""
+
+    def several(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        pool = torch.nn.functional
+        return (
+            pool.avg_pool2d(x, 16, ceil_mode=True),
+            pool.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False),
+            pool.max_pool2d(x, 3, 2, 1, ceil_mode=True),
+            pool.max_pool1d(x[:, :, 0], 4, 3),
+        )
+
+    return _Of(several), (torch.randn(2, 3, 7, 9, generator=torch.Generator().manual_seed(0)),)

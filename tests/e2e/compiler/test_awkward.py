@@ -26,6 +26,7 @@ FINE = [
     "written_in_place",
     "read_while_written",
     "dims_from_the_last",
+    "pools_unevenly",
 ]
 REFUSED = {
     "leaves": (3, "SystemExit"),
