@@ -22,7 +22,23 @@ faster than eager.
 
 def page(rows: list[dict[str, Any]]) -> str:
     """The whole page: totals, findings, a table for each family."""
-    return "\n".join([HEAD, *totals(rows), "", FINDINGS.read_text(), *(_section(family, rows) for family in FAMILIES)])
+    return "\n".join(
+        [
+            HEAD,
+            _commits(rows),
+            "",
+            *totals(rows),
+            "",
+            FINDINGS.read_text(),
+            *(_section(family, rows) for family in FAMILIES),
+        ]
+    )
+
+
+def _commits(rows: list[dict[str, Any]]) -> str:
+    """From which state of infc the rows are: a table of one commit is what the totals stand for."""
+    commits = sorted({row.get("commit") or "an unknown one" for row in rows})
+    return f"Measured at commit {', '.join(commits)}."
 
 
 def totals(rows: list[dict[str, Any]]) -> list[str]:
