@@ -33,7 +33,7 @@ def measure(name: str) -> dict[str, Any]:
     import msgspec
     import torch
 
-    from infc.compiler.driver import compile_model
+    from infc.compiler.driver import CompileOptions, compile_model
     from infc.errors import InfcError, VerifyError
 
     torch.set_num_threads(1)
@@ -43,7 +43,7 @@ def measure(name: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         try:
             start = perf_counter()
-            result = compile_model(source, Path(folder) / "zoo.infc")
+            result = compile_model(source, Path(folder) / "zoo.infc", CompileOptions(cache=None))
         except InfcError as error:
             stage = getattr(error, "stage", "") or "export"
             row["compiled"] = isinstance(error, VerifyError)
