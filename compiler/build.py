@@ -12,8 +12,8 @@ from ..passes.runner import make_context
 from ..runtime.artifact import MODULE_MEDIA_TYPE, ArtifactWriter, ModuleBuild, Slab, StageBuild, TargetBuild
 from . import iree
 from .importer import Imported
-from .interface import METHOD
 from .optimizer import optimize
+from .source import METHOD
 from .targets import Target
 from .tools import Tools
 from .weights import WeightTable, WeightUse, weight_uses

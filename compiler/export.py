@@ -68,7 +68,7 @@ def decompose(traced: Traced) -> Program:
     exported = _decomposed(exported)
     _refuse_effects(exported)
     _drop_constant_outputs(exported)
-    return Program(source, exported, method_of(exported, takes(source), returns))
+    return Program(source, exported, method_of(source.method, exported, takes(source), returns))
 
 
 def _exported(source: Source) -> torch.export.ExportedProgram:

@@ -13,8 +13,6 @@ from ..runtime.artifact import signature as sig
 from .dtypes import TORCH_DTYPES
 from .trees import PLACE, tree_of, unique_names
 
-METHOD = "main"  # the one entry point that a model has for now
-
 # An index keeps its value through these, so that a bound on what comes out is one on what goes in.
 _VALUE_PRESERVING = {
     torch.ops.aten.view.default,
@@ -50,8 +48,10 @@ def _leaf(arg: Any) -> Any:
     return arg.value if isinstance(arg, ConstantArgument) else arg
 
 
-def method_of(exported: torch.export.ExportedProgram, takes: tuple[sig.Parameter, ...], returns: sig.Tree) -> Method:
-    """The method that `exported` (decomposed, returning tensors only) implements, called as `takes` says.
+def method_of(
+    name: str, exported: torch.export.ExportedProgram, takes: tuple[sig.Parameter, ...], returns: sig.Tree
+) -> Method:
+    """The method `name` that `exported` (decomposed, returning tensors only) implements, called as `takes` says.
 
     Raises:
         SourceError: an input is no tensor, two have the same name, or a tensor has a dynamic dim or a dtype that infc
@@ -84,7 +84,7 @@ def method_of(exported: torch.export.ExportedProgram, takes: tuple[sig.Parameter
         _tensor_spec(f"output {label!r}", label, nodes[arg.name])
         for label, arg in zip(sig.tensors(returns), results, strict=True)
     ]
-    return Method(name=METHOD, inputs=tuple(inputs), outputs=tuple(outputs), takes=takes, returns=returns)
+    return Method(name=name, inputs=tuple(inputs), outputs=tuple(outputs), takes=takes, returns=returns)
 
 
 def flatten_result(result: Any, method: Method) -> dict[str, torch.Tensor]:

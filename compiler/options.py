@@ -13,8 +13,12 @@ _OPTIONS = (
     click.option("--task", default="", help="For a Hugging Face folder: which head; by default its own."),
     click.option("--factory", default="", help="For a checkpoint: file.py:factory, which builds its module."),
     click.option(
+        "--method", "methods", multiple=True, metavar="NAME",
+        help="For a factory or a checkpoint: an entry point of its module, by default forward; repeatable.",
+    ),
+    click.option(
         "--input", "inputs", multiple=True, metavar="NAME=SHAPE",
-        help="For a Hugging Face folder or x.onnx: an input's shape, such as input_ids=1x64xi64; repeatable.",
+        help="An example input's shape and dtype, such as input_ids=1x64xi64; not for .pt2; repeatable.",
     ),
 )  # fmt: skip
 
@@ -60,4 +64,6 @@ def request_of(described: Mapping[str, Any]) -> "Request":
     """The options' values as the front doors take them. Raises UsageError when an input cannot be parsed."""
     from .doors import Request, parse_inputs
 
-    return Request(task=described["task"], factory=described["factory"], inputs=parse_inputs(described["inputs"]))
+    return Request(
+        described["task"], described["factory"], described["methods"], inputs=parse_inputs(described["inputs"])
+    )

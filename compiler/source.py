@@ -8,6 +8,8 @@ import torch
 
 from ..runtime.artifact import Method
 
+METHOD = "main"  # what the entry point of a model is called that has only one
+
 
 @dataclass(frozen=True)
 class OnnxGraph:
@@ -30,8 +32,9 @@ class OnnxGraph:
 class Source:
     """A model that was read and can be run by PyTorch.
 
-    `module` is called with `args` and `kwargs`, its example inputs. `exported` is there when the source was exported
-    already; `onnx` when it is a graph of ONNX, and `module` then runs it in ONNX Runtime.
+    `module` is called with `args` and `kwargs`, its example inputs; `method` is what this entry point is called.
+    `exported` is there when the source was exported already; `onnx` when it is a graph of ONNX, and `module` then runs
+    it in ONNX Runtime.
     """
 
     name: str
@@ -40,3 +43,4 @@ class Source:
     kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     exported: torch.export.ExportedProgram | None = None
     onnx: OnnxGraph | None = None
+    method: str = METHOD

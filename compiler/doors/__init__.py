@@ -7,48 +7,60 @@ from infc.errors import SourceError, UsageError
 from ..source import Source
 from .extras import needing
 from .factory import is_factory, read_factory
+from .methods import check_methods
+from .overrides import with_shapes
 from .request import Request, Shape, parse_inputs
 
-__all__ = ["Request", "Shape", "parse_inputs", "read_source"]
+__all__ = ["Request", "Shape", "parse_inputs", "read_source", "read_sources"]
 
 _CHECKPOINTS = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 
 
 def read_source(text: str, request: Request | None = None) -> Source:
-    """Read the model that `text` names. Runs the user's code when it is, or asks for, a factory.
+    """The model that `text` names, which has one entry point. Raises as `read_sources`."""
+    request = request or Request()
+    if len(request.methods) > 1:
+        raise UsageError(f"{', '.join(request.methods)}: expected one --method here")
+    return read_sources(text, request)[0]
+
+
+def read_sources(text: str, request: Request) -> list[Source]:
+    """Read the model that `text` names, once for each of its entry points.
+
+    Runs the user's code when it is, or asks for, a factory.
 
     Raises:
         SourceError: `text` is no source, or the door says what is wrong with the model.
         UsageError: the request has an option that its door does not take.
     """
-    request = request or Request()
+    check_methods(request.methods)
     if is_factory(text):
-        _refuse_options(text, request)
-        return read_factory(text)
+        _refuse_options(text, request, "inputs", "methods")
+        return with_shapes(read_factory(text, request.methods), request.inputs)
     path = Path(text)
     if path.is_dir():
         _refuse_options(text, request, "task", "inputs")
         with needing("huggingface", "transformers", "safetensors"):
             from .huggingface import read_huggingface
 
-            return read_huggingface(path, request)
+            return [read_huggingface(path, request)]
     if path.suffix == ".pt2":
         from .pt2 import read_pt2
 
         _refuse_options(text, request)
-        return read_pt2(path)
+        return [read_pt2(path)]
     if path.suffix == ".onnx":
         _refuse_options(text, request, "inputs")
         with needing("onnx", "onnx", "onnxruntime"):
             from .onnx import read_onnx
 
-            return read_onnx(path, request.inputs)
+            return [read_onnx(path, request.inputs)]
     if path.suffix in _CHECKPOINTS:
-        _refuse_options(text, request, "factory")
+        _refuse_options(text, request, "factory", "inputs", "methods")
         with needing("huggingface", "safetensors"):
             from .checkpoint import read_checkpoint
 
-            return read_checkpoint(path, request.factory)
+            return with_shapes(read_checkpoint(path, request.factory, request.methods), request.inputs)
     if path.suffix == ".py":
         raise SourceError(
             f"{text} names no factory", hint=f"write {text}:NAME, a function that returns (module, inputs)"
@@ -63,7 +75,8 @@ def read_source(text: str, request: Request | None = None) -> Source:
 _OPTIONS = {
     "task": "--task is for Hugging Face folders",
     "factory": "--factory is for checkpoints, which have no program of their own",
-    "inputs": "--input is for Hugging Face folders and ONNX: other sources bring their inputs",
+    "inputs": "a .pt2 was exported with its inputs: export it again with others",
+    "methods": "--method is for factories and checkpoints, whose module has methods",
 }
 
 

@@ -2,7 +2,7 @@
 
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +20,7 @@ from .reasons import one_line
 _NESTED = ("state_dict", "model_state_dict", "model")
 
 
-def read_checkpoint(path: Path, factory: str) -> Source:
+def read_checkpoint(path: Path, factory: str, methods: Sequence[str] = ()) -> list[Source]:
     """The module that `factory` builds, with the weights in `path`. Runs the factory's code, none of the checkpoint's.
 
     Raises:
@@ -35,9 +35,10 @@ def read_checkpoint(path: Path, factory: str) -> Source:
     if not path.is_file():
         raise SourceError(f"{path}: no such file", hint="is the path right, seen from this directory?")
     state = _safetensors(path) if path.suffix == ".safetensors" else _state_dict(path, _pickled(path))
-    source = read_factory(factory)
-    _load(path, factory, cast("torch.nn.Module", source.module), state)
-    return replace(source, name=path.stem)
+    sources = read_factory(factory, methods)
+    # They share one module's parameters.
+    _load(path, factory, cast("torch.nn.Module", sources[0].module), state)
+    return [replace(source, name=path.stem) for source in sources]
 
 
 def _pickled(path: Path) -> Any:

@@ -3,7 +3,7 @@
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -13,6 +13,8 @@ import torch
 from infc.errors import SourceError
 
 from ..source import Source
+from .example_call import example_call
+from .methods import sources_of
 from .reasons import one_line, where
 
 
@@ -22,18 +24,20 @@ def is_factory(text: str) -> bool:
     return bool(colon) and factory.isidentifier()
 
 
-def read_factory(text: str) -> Source:
+def read_factory(text: str, methods: Sequence[str] = ()) -> list[Source]:
     """Call the factory that `text` names. Runs the user's code.
+
+    One source for `forward`, or one for each of `methods`, over the same module.
 
     Raises:
         SourceError: there is no such file, module or factory; it fails, or returns something else than a module and
-            its inputs.
+            its inputs; or the module lacks a method.
     """
     place, _, factory = text.rpartition(":")
-    module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
-    make = getattr(module, factory, None)
+    code = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
+    make = getattr(code, factory, None)
     if not callable(make):
-        names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+        names = [name for name, value in vars(code).items() if callable(value) and not name.startswith("_")]
         raise SourceError(f"{place} has no function {factory!r}", hint=f"it has: {', '.join(names) or 'none'}")
     try:
         made = make()
@@ -41,10 +45,13 @@ def read_factory(text: str) -> Source:
         raise SourceError(
             f"{text} failed: {one_line(error)}{where(error)}", hint="call it in Python to debug it"
         ) from error
-    return _checked(text, factory, made)
+    module, inputs = _checked(text, made)
+    if methods:
+        return sources_of(text, factory, module, inputs, methods)
+    return [Source(factory, module, *example_call(f"{text} returned as inputs", inputs))]
 
 
-def _checked(text: str, name: str, made: Any) -> Source:
+def _checked(text: str, made: Any) -> tuple[torch.nn.Module, Any]:
     if not isinstance(made, tuple) or len(cast("tuple[Any, ...]", made)) != 2:
         raise SourceError(
             f"{text} returned {type(made).__name__}, expected (module, inputs)",
@@ -53,14 +60,7 @@ def _checked(text: str, name: str, made: Any) -> Source:
     module, inputs = cast("tuple[Any, Any]", made)
     if not isinstance(module, torch.nn.Module):
         raise SourceError(f"{text} returned {type(module).__name__} as the model, expected a torch.nn.Module")
-    if isinstance(inputs, torch.Tensor):
-        inputs = (inputs,)
-    if not isinstance(inputs, tuple | list | dict):
-        raise SourceError(f"{text} returned {type(inputs).__name__} as inputs, expected a tuple or a dict of tensors")
-    module.eval()
-    if isinstance(inputs, dict):
-        return Source(name, module, (), cast("dict[str, Any]", inputs))
-    return Source(name, module, tuple(cast("list[Any]", inputs)))
+    return module.eval(), inputs
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -11,7 +11,7 @@ from infc.errors import SourceError
 from ...runtime.artifact import Method, TensorSpec
 from ...runtime.artifact import signature as sig
 from ..dtypes import TORCH_DTYPES
-from ..interface import METHOD
+from ..source import METHOD
 from .onnx_tensors import to_tensor
 
 # An index keeps its value through these, so that a bound on what comes out is one on what goes in.

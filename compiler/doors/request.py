@@ -11,7 +11,7 @@ from infc.errors import UsageError
 from ..dtypes import TORCH_DTYPES
 
 _DTYPES = {name: dtype for dtype, name in TORCH_DTYPES.items()}
-_INPUT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<dims>(?:\d+x)*)(?P<dtype>[a-z]+\d*)", re.ASCII)
+_INPUT = re.compile(r"(?P<name>[^=\s]+)=(?P<dims>(?:\d+x)*)(?P<dtype>[a-z]+\d*)", re.ASCII)
 _LARGEST = 1 << 28  # elements of one example input: far above any model's, far below what fills the memory
 
 
@@ -25,11 +25,14 @@ class Shape:
 
 @dataclass(frozen=True)
 class Request:
-    """`task` names the head of a Hugging Face model, `factory` builds the module of a checkpoint, `inputs` are the
-    shapes of example inputs by name. Empty where a door has a default of its own."""
+    """`task` names the head of a Hugging Face model, `factory` builds the module of a checkpoint, `methods` are the
+    entry points of a factory's module, `inputs` the shapes of example inputs by name. Empty where a door has a default
+    of its own.
+    """
 
     task: str = ""
     factory: str = ""
+    methods: tuple[str, ...] = ()
     inputs: Mapping[str, Shape] = field(default_factory=dict[str, Shape])
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from infc.errors import ArtifactError, DeadlineExceeded, InfcError, ModelNotFoun
 from ...runtime.artifact import Artifact, Method, TargetBuild, TensorSpec, interface_digest
 from ...runtime.shapes import resolve, sizes_of
 from ...runtime.targets import choose, unverified
+from ..oip.keys import METHOD_MARK
 from .messages import Attach, Infer, Tensor
 from .options import Limits
 from .work import Answer, Work
@@ -24,14 +25,20 @@ VERSION = "1"
 
 @dataclass(frozen=True)
 class Model:
-    """A served model. `inputs` is what an executor is sent, `outputs` what it must answer with; in their shapes -1
-    stands for a size that a call chooses."""
+    """A served model, and the one of its methods that a request means.
+
+    `name` is what requests call it, `attached` what executors do: two methods of a model have two names and one
+    attachment. `inputs` is what an executor is sent, `outputs` what it must answer with; in their shapes -1 stands
+    for a size that a call chooses.
+    """
 
     name: str
+    attached: str
     digest: str
     interface: str
     path: str
     target: str
+    methods: tuple[Method, ...]
     method: Method
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
@@ -44,20 +51,35 @@ class Model:
             ArtifactError: it has none that this host can run, or none of those was compared with PyTorch and
                 `allow_unverified` is not given.
         """
-        method = artifact.method()
+        methods = artifact.config.interface.methods
         build = choose(artifact)
         if build.verify is None:
             _unverified(artifact, build, allowed=allow_unverified)
         return Model(
             name=artifact.config.name,
+            attached=artifact.config.name,
             digest=artifact.digest,
             interface=interface_digest(artifact.config.interface),
             path=str(artifact.path.resolve()),
             target=build.target,
-            method=method,
-            inputs=tuple(_tensor(spec, {}) for spec in method.inputs),
-            outputs=tuple(_tensor(spec, {}) for spec in method.outputs),
+            methods=methods,
+            method=methods[0],
+            inputs=_tensors(methods[0].inputs),
+            outputs=_tensors(methods[0].outputs),
         )
+
+    def entries(self) -> "list[Model]":
+        """The model once for each of its methods, by the methods' own names: `minilm:encode`."""
+        return [
+            replace(
+                self,
+                name=f"{self.attached}{METHOD_MARK}{method.name}",
+                method=method,
+                inputs=_tensors(method.inputs),
+                outputs=_tensors(method.outputs),
+            )
+            for method in self.methods
+        ]
 
     def work(self, inputs: Sequence[np.ndarray]) -> Work:
         """One call of the model with these inputs: checked, in the method's order, C-contiguous."""
@@ -68,7 +90,11 @@ class Model:
             sizes = sizes_of(self.method, inputs)
             sent = tuple(_tensor(spec, sizes) for spec in self.method.inputs)
             due = tuple(_tensor(spec, sizes) for spec in self.method.outputs)
-        return Work(Infer(self.name, self.method.name, sent), data, due)
+        return Work(Infer(self.attached, self.method.name, sent), data, due)
+
+
+def _tensors(specs: Sequence[TensorSpec]) -> tuple[Tensor, ...]:
+    return tuple(_tensor(spec, {}) for spec in specs)
 
 
 def _tensor(spec: TensorSpec, sizes: Mapping[str, int]) -> Tensor:
@@ -97,6 +123,7 @@ class Pool:
 
     def __init__(self, models: Sequence[Model], executors: int, limits: Limits) -> None:
         self._models = {model.name: model for model in models}
+        self._entries = {entry.name: entry for model in models for entry in model.entries()}
         self._limits = limits
         attach = [Attach(model.name, model.path, model.digest, model.target) for model in models]
         self._workers = [Worker(attach, limits.deadline) for _ in range(executors)]
@@ -132,13 +159,17 @@ class Pool:
                 raise failure
 
     def model(self, name: str, version: str) -> Model:
-        """A model by name; the version is `1` or left out.
+        """A model by name, which means its first method, or `NAME:METHOD`; the version is `1` or left out.
 
         Raises:
             ModelNotFound: names those that are served.
         """
-        model = self._models.get(name)
+        model = self._models.get(name) or self._entries.get(name)
         served = f"this pool serves {', '.join(map(repr, self._models))}"
+        base, mark, method = name.rpartition(METHOD_MARK)
+        if model is None and mark and base in self._models:
+            methods = ", ".join(each.name for each in self._models[base].methods)
+            raise ModelNotFound(f"model {base!r} has no method {method!r}", hint=f"it has {methods}")
         if model is None:
             raise ModelNotFound(f"no model {name!r}", hint=served)
         if version not in ("", VERSION):

@@ -111,6 +111,34 @@ def stepper() -> tuple[nn.Module, dict[str, object]]:
     return Stepper(), {"mode": "fast", "batch": batch, "cache": [Cache(torch.randn(2, 4), torch.randn(2, 4))]}
 
 
+class Coder(nn.Module):
+    """Two entry points over the same weights, and a forward that is both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(500, 64)
+        self.mix = nn.Linear(64, 64)
+
+    def encode(self, ids: torch.Tensor) -> torch.Tensor:
+        """`ids` i64[1, 7] to f32[1, 7, 64]."""
+        return self.mix(self.embed(ids))
+
+    def decode(self, hidden: torch.Tensor, *, bias: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+        """`hidden` f32[1, 7, 64]."""
+        logits = self.mix(hidden) @ self.embed.weight.T
+        return {"logits": logits if bias is None else logits + bias}
+
+    def forward(self, ids: torch.Tensor) -> dict[str, torch.Tensor]:
+        """`ids` i64[1, 7]."""
+        return self.decode(self.encode(ids))
+
+
+def coder() -> tuple[nn.Module, dict[str, object]]:
+    """A Coder, with example inputs for two of its methods."""
+    torch.manual_seed(4)
+    return Coder(), {"encode": torch.zeros(1, 7, dtype=torch.int64), "decode": (torch.randn(1, 7, 64),)}
+
+
 class Pair(nn.Module):
     """Two results, one of which is the input."""
 
