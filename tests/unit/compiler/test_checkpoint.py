@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from infc.compiler.doors import Request, read_source
-from infc.errors import SourceError
+from infc.errors import SourceError, UsageError
 
 from support import models
 
@@ -148,5 +148,5 @@ def test_a_checkpoint_without_a_factory_says_what_is_missing(tmp_path: Path) -> 
     ],
 )
 def test_an_option_of_another_door_is_refused(text: str, request_: Request, option: str) -> None:
-    with pytest.raises(SourceError, match=f"takes no {option}"):
+    with pytest.raises(UsageError, match=f"takes no {option}"):
         read_source(text, request_)
