@@ -71,7 +71,7 @@ class FileBacked:
         addresses: dict[str, list[int]] = {}
         for number, chunk in enumerate(chunks):
             addresses.setdefault(chunk, []).append(mapping.address + number * CHUNK_SIZE)
-        self._mapping = mapping.view()  # as long as this lives, the pages stay mapped
+        self._pages = mapping.view()  # as long as this lives, the pages stay mapped
         self._files: dict[str, int] = {}
         self._places: dict[str, _Place] = {}
         self._buffer = memoryview(bytearray(_PIECE))
@@ -113,6 +113,7 @@ class FileBacked:
             os.close(fd)
         self._files.clear()
         self._places.clear()
+        self._pages = memoryview(b"")
 
     def _place(self, chunk: str) -> _Place:
         place = self._places.get(chunk)

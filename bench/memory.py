@@ -1,0 +1,256 @@
+"""Weight memory: what policies reload, what a store and further processes cost, how fast chunks come and go.
+
+    python bench/memory.py [--quick] [--json FILE] [--plot FILE]
+
+Policies are simulated: their figures do not depend on the machine. The rest runs on files in a temporary folder, on the
+disk that TMPDIR is on.
+"""
+
+import hashlib
+import mmap
+import multiprocessing
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from infc import __version__
+from infc.runtime.artifact import (
+    CHUNK_SIZE,
+    MODULE_MEDIA_TYPE,
+    SCHEMA_VERSION,
+    Artifact,
+    ArtifactWriter,
+    Config,
+    Cost,
+    Interface,
+    Method,
+    ModuleBuild,
+    Stage,
+    StageBuild,
+    TargetBuild,
+    Toolchain,
+    WeightData,
+)
+from infc.runtime.artifact.signature import Nothing
+from infc.runtime.memory import Mapping, kernel
+from infc.runtime.memory.backend import FileBacked
+from infc.runtime.memory.simulate import Hardware, Simulation, read_workload
+from infc.runtime.memory.tier import Tier
+from infc.runtime.store import Store
+
+from harness import Row, Side, finish, interleave, parse_options, row
+
+ARENA = "the paged arena is not written"
+
+
+def main() -> None:
+    options = parse_options("what policies reload, what a store costs, how fast chunks come and go")
+    count = 8 if options.quick else 200
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(Path(folder) / "model.infc", "model", count)
+        rows = [
+            *policies(options.quick),
+            fine_tunes(Path(folder), 4 if options.quick else 40),
+            *chunks(path, count, 2 if options.quick else 7),
+            # After `chunks` has unmapped them: what this process shares would count for less in the others.
+            further_processes(path, count * CHUNK_SIZE),
+            row("eviction, huge frames", "ms a MiB", None, goal=("<=", 0.02), why=ARENA),
+            row("DRAM promotion into a prefaulted arena, of memcpy", "%", None, goal=(">=", 50), why=ARENA),
+        ]
+    finish("memory", rows, options, {"infc": __version__, "numpy": np.__version__})
+
+
+def policies(quick: bool) -> list[Row]:
+    """Bytes brought in by each policy, on one device that holds a quarter of 40 models' bytes, for several seeds."""
+    rows: list[Row] = []
+    for kind in ("zipf", "diurnal", "bursts"):
+        reloads: dict[str, list[float]] = {}
+        for seed in range(1 if quick else 5):
+            load = read_workload(f"{kind}:models=40,requests={400 if quick else 4000},rate=0.1,seed={seed}")
+            tiers = (Tier("dram", load.bytes // 4, 25e9), Tier("disk", None, 2.5e9))
+            for policy in ("lru", "lfu", "gdsf", "balanced", "trace-belady"):
+                result = Simulation(load, Hardware(tiers), policy, chunk=16 << 20, warmup=0.25).run()
+                reloads.setdefault(policy, []).append(result.reload / 1e9)
+        sides = {("infc " if name == "balanced" else "") + name: Side.of(each) for name, each in reloads.items()}
+        ratio = sides["infc balanced"].median / sides["lru"].median
+        figure = f"bytes reloaded against LRU, memory for 25 % of the bytes, {kind}, simulated"
+        rows.append(row(figure, "×", ratio, sides, ("<=", 0.65) if kind == "zipf" else None))
+    return rows
+
+
+def fine_tunes(folder: Path, count: int) -> Row:
+    """Bytes of a store with fine-tunes of which one chunk in twenty is their own, against a copy of each."""
+    store = Store(folder / "store")
+    copies = 0
+    for number in range(count):
+        path = write(folder / "tune.infc", f"tune{number}", 20, own=number + 1)
+        copies += path.stat().st_size
+        store.add(path)
+    kept = sum(path.stat().st_size for path in store.folder.blobs.iterdir())
+    return row(f"store of {count} fine-tunes, 5 % of the chunks differ", "% of copies", 100 * kept / copies,
+               goal=("<=", 10))  # fmt: skip
+
+
+def chunks(path: Path, count: int, repetitions: int) -> list[Row]:
+    """How fast the chunks of one artifact are imported, promoted and demoted."""
+    size = count * CHUNK_SIZE
+    with Artifact.open(path) as artifact:
+        slab = artifact.build().stages[0].slab.chunks
+        mapping = mapped(artifact, slab)
+        backend = FileBacked(artifact, slab, mapping)
+        blobs = [artifact.blob(chunk) for chunk in slab]
+        fd = os.open(path, os.O_RDONLY)
+
+        def demote() -> float:
+            return seconds(lambda: [backend.demote(chunk) for chunk in slab])
+
+        def promote() -> float:
+            demote()
+            return size / seconds(lambda: [backend.promote(chunk) for chunk in slab]) / 1e9
+
+        def ceiling() -> float:
+            demote()
+            with ThreadPoolExecutor(4) as threads:
+                return size / seconds(lambda: list(threads.map(lambda blob: read(fd, blob.offset), blobs))) / 1e9
+
+        def demoting() -> float:
+            for chunk in slab:
+                backend.promote(chunk)
+            touch(mapping)
+            return demote() * 1000 / (size >> 20)
+
+        def adding() -> float:
+            store = Store(tempfile.mkdtemp(dir=path.parent))
+            return size / seconds(lambda: store.add(path)) / 1e9
+
+        def hashing() -> float:
+            return size / seconds(lambda: [hashlib.sha256(mapping.view()[at : at + CHUNK_SIZE]).digest()
+                                           for at in range(0, size, CHUNK_SIZE)]) / 1e9  # fmt: skip
+
+        cold = interleave({"infc promote": promote, "4 parallel reads": ceiling}, repetitions)
+        drops = interleave({"infc demote, page cache": demoting}, repetitions)
+        imports = interleave({"infc store add": adding, "sha256 alone": hashing}, min(repetitions, 3))
+        share = 100 * cold["infc promote"].median / cold["4 parallel reads"].median
+        hashed = 100 * imports["infc store add"].median / imports["sha256 alone"].median
+        os.close(fd)
+        backend.close()
+        return [
+            row("cold weights from disk, of the disk's ceiling", "%", share, cold, (">=", 85)),
+            row("eviction from the page cache", "ms a MiB", drops["infc demote, page cache"].median, drops),
+            row("import into a store, of sha256 alone", "%", hashed, imports),
+        ]
+
+
+def further_processes(path: Path, size: int) -> Row:
+    """How much PSS grows in all, for each process beyond the first that has the same weights mapped and touched."""
+    children: list[tuple[Any, Connection]] = []
+    growth: list[float] = []
+
+    def total() -> int:
+        return sum(kernel.proportional_bytes(child.pid) for child, _ in children)
+
+    for _ in range(4):
+        ours, theirs = multiprocessing.Pipe()
+        child = multiprocessing.get_context("spawn").Process(target=attached, args=(path, theirs))
+        child.start()
+        children.append((child, ours))
+        ours.recv()
+        before = total()
+        ours.send(None)
+        ours.recv()
+        growth.append(100 * (total() - before) / size)
+    for child, ours in children:
+        ours.send(None)
+        child.join()
+    sides = {"the first process": Side.of(growth[:1]), "infc, each further one": Side.of(growth[1:])}
+    median = sides["infc, each further one"].median
+    return row("growth of PSS for each further process", "% of the weights", median, sides, ("<=", 1))
+
+
+def attached(path: Path, to: Connection) -> None:
+    """A process that maps the weights when it is told, touches each page, and stays until it is told again."""
+    to.send(None)
+    to.recv()
+    with Artifact.open(path) as artifact:
+        mapping = mapped(artifact, artifact.build().stages[0].slab.chunks)
+    touch(mapping)
+    to.send(None)
+    to.recv()
+
+
+def mapped(artifact: Artifact, slab: tuple[str, ...]) -> Mapping:
+    """The slab in this process's memory, as a session maps it."""
+    blobs = [artifact.blob(chunk) for chunk in slab]
+    mapping = Mapping(sum(blob.length for blob in blobs), where=str(artifact.path))
+    with artifact.descriptor(blobs[0]) as fd:
+        mapping.append(fd, *((blob.offset, blob.length) for blob in blobs))
+    return mapping
+
+
+def touch(mapping: Mapping) -> None:
+    """Reads one byte of each page."""
+    np.frombuffer(mapping.view(), np.uint8)[:: mmap.PAGESIZE].sum()
+
+
+def read(fd: int, offset: int) -> None:
+    """One chunk, in pieces of 1 MiB."""
+    buffer = bytearray(1 << 20)
+    for at in range(offset, offset + CHUNK_SIZE, len(buffer)):
+        os.preadv(fd, [buffer], at)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def write(path: Path, name: str, count: int, own: int = 0) -> Path:
+    """An artifact with so many chunks of weights and no code; with `own`, its last chunk is its own."""
+    with ArtifactWriter(path) as writer:
+        module = writer.add_blob(b"no code", MODULE_MEDIA_TYPE)
+        slab = writer.add_slab(weight(number, own if number == count - 1 else 0) for number in range(count))
+        build = ModuleBuild(method="main", module=module, size=len(b"no code"))
+        writer.finish(
+            Config(
+                schema_version=SCHEMA_VERSION,
+                name=name,
+                source="",
+                toolchain=Toolchain(infc=__version__, torch="", torch_mlir="", iree=""),
+                interface=Interface(methods=(Method(name="main", inputs=(), outputs=(), takes=(), returns=Nothing()),)),
+                stages=(Stage(name="main", placement="cpu", inputs=(), outputs=()),),
+                targets=(
+                    TargetBuild(
+                        target="cpu",
+                        device="local-task",
+                        machine=platform.machine(),
+                        features=(),
+                        stages=(StageBuild(stage="main", modules=(build,), slab=slab),),
+                        verify=None,
+                        skipped=False,
+                    ),
+                ),
+                memory_plan=(),
+                cost=Cost(flops=0, bytes_touched=0, activation_peak=0),
+            )
+        )
+    return path
+
+
+def weight(number: int, own: int) -> WeightData:
+    """One chunk of random bytes, which depend on both numbers."""
+    data = np.random.default_rng((number, own)).bytes(CHUNK_SIZE)
+    digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    return WeightData(key=str(number), digest=digest, dtype="u8", shape=(CHUNK_SIZE,), layout="row_major", data=data)
+
+
+if __name__ == "__main__":
+    main()
