@@ -46,10 +46,10 @@ class Shelf:
         except OSError:
             return None  # the door says what is wrong with it
 
-    def of_traced(self, traced: Traced) -> str | None:
-        """The key of a traced model, None where it holds something that has no contents to compare."""
+    def of_traced(self, *programs: Traced) -> str | None:
+        """The key of a model's traced programs, None where one holds something that has no contents to compare."""
         try:
-            return self._key("traced", *_parts(traced))
+            return self._key("traced", *(key_of(list(_parts(traced))) for traced in programs))
         except (
             RuntimeError,
             NotImplementedError,
