@@ -42,6 +42,14 @@ def layout(packing: str) -> str:
 # All of it, for a CPU with registers for tiles of 16 rows.
 DEFAULT = f"{SHARED},{layout('infer-pack-weights')}"
 
+# By name, as `infc-opt --pass-pipeline=size` takes them. `default` is what the driver runs for such a CPU.
+NAMED = {
+    "default": DEFAULT,
+    # As few bytes as 8 bits allow. Packing first: the integers then lie in tiles as well. What is left of the matrices,
+    # tables above all, is halved.
+    "size": f"{SHARED},{layout('infer-pack-weights,infer-quantize-weights{bits=8},infer-cast-weights{dtype=bf16}')}",
+}
+
 
 # What brings the torch dialect down to linalg on tensors; MLIR expands both.
 TORCH_TO_LINALG = "torchdynamo-export-to-torch-backend-pipeline,torch-backend-to-linalg-on-tensors-backend-pipeline"
@@ -78,9 +86,10 @@ def run(module: ir.Operation, text: str, observer: Observer | None = None) -> No
 def elements(text: str) -> list[str]:
     """The elements of a pipeline's text, with or without `builtin.module(…)` around it.
 
-    Raises CompileError when it is none.
+    The name of one of `NAMED` stands for its elements. Raises CompileError when it is none.
     """
     body = text.strip()
+    body = NAMED.get(body, body)
     if body.startswith("builtin.module("):
         if not body.endswith(")"):
             raise _bad(text, "the parenthesis after builtin.module is not closed")

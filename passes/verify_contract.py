@@ -7,6 +7,7 @@ from torch_mlir import ir
 
 from infc.errors import CompileError
 
+from . import contract_two
 from .base import Pass, PassError
 from .walk import operations
 
@@ -19,6 +20,10 @@ class VerifyContract(Pass):
 
     Contract 1, after the weights left the program: no literal larger than 1 KiB (a splat has one element, whatever its
     shape), no resource, nothing of the torch dialect.
+
+    Contract 2, after the model was cut: contract 1, and every stage is a function with a placement; all weights are in
+    stages, prefetched and required before they are read; between stages there are calls, and transfers where the
+    placement changes; every public function is a method of the interface.
 
     Before and after are the same:
 
@@ -33,13 +38,15 @@ class VerifyContract(Pass):
 
     def run(self, module: ir.Operation) -> None:
         """Raises CompileError naming the operation that breaks the contract."""
-        if self.level != 1:
-            raise CompileError(f"there is no contract {self.level}", hint="level=1", stage=self.name)
+        if self.level not in (1, 2):
+            raise CompileError(f"there is no contract {self.level}", hint="level=1 or level=2", stage=self.name)
         for op in operations(module):
             if op.operation.name.startswith("torch."):
                 raise PassError(op, f"contract 1: {op.operation.name} was not lowered")
             if op.operation.name == "arith.constant":
                 _check_literal(op)
+        if self.level == 2:
+            contract_two.check(module)
 
 
 def _check_literal(op: Any) -> None:
