@@ -25,6 +25,8 @@ SHARED = ",".join(
         "infer-guard-scatters",
         "infer-exact-math",
         "infer-exact-unary",
+        # After what brings angles back to one turn.
+        "infer-exact-doubles",
     ]
 )
 

@@ -15,6 +15,7 @@ _PASSES = {
     "infer-guard-gathers": "guard_gathers:GuardGathers",
     "infer-guard-scatters": "guard_scatters:GuardScatters",
     "infer-exact-math": "exact_math:ExactMath",
+    "infer-exact-doubles": "exact_doubles:ExactDoubles",
     "infer-exact-unary": "exact_unary:ExactUnary",
     "infer-pack-weights": "pack_weights:PackWeights",
     "infer-own-destinations": "own_destinations:OwnDestinations",

@@ -206,3 +206,10 @@ def pools_unevenly() -> Made:
         )
 
     return _Of(several), (torch.randn(2, 3, 7, 9, generator=torch.Generator().manual_seed(0)),)
+
+
+def doubles() -> Made:
+    def all_of(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return x.tanh(), (x * 1e-4).tanh(), x.sin(), (100 * x).cos(), x.tan(), x.abs().log2()
+
+    return _Of(all_of), (torch.linspace(-3, 3, 41, dtype=torch.float64),)

@@ -27,6 +27,7 @@ FINE = [
     "read_while_written",
     "dims_from_the_last",
     "pools_unevenly",
+    "doubles",
 ]
 REFUSED = {
     "leaves": (3, "SystemExit"),
