@@ -4,8 +4,10 @@ compiler with them."""
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -140,6 +142,11 @@ class Children:
         if code == -signal.SIGKILL or _NO_MEMORY.search(said):
             remedy = f"it may take {self.limits.memory / _MIB:.0f} MiB: --memory-limit SIZE gives it more"
         how = f"exit code {code}" if code > 0 else f"killed by {_signal_name(-code)}"
+        # Tools that cannot write their temporary files fail later, at something else, and say that.
+        folder = tempfile.gettempdir()
+        if shutil.disk_usage(folder).free < _MIB:
+            how += f", no space left on the file system of {folder}"
+            remedy = "free some space there, or name another directory for temporary files in TMPDIR"
         return Finished(stdout, said, how, crashed=code < 0, remedy=remedy)
 
 

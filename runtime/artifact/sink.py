@@ -46,8 +46,22 @@ def writing(path: Path) -> Generator[None, None, None]:
     try:
         yield
     except OSError as error:
-        hint = "free some space on that file system" if error.errno == errno.ENOSPC else ""
-        raise ArtifactError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error
+        raise ArtifactError(f"cannot write {path}: {error.strerror or error}", hint=_remedy(path, error)) from error
+
+
+def _remedy(path: Path, error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"free some space on the file system at {_mount(path)}, or name an output on another one"
+    if error.errno == errno.EFBIG:
+        return "the file system, or `ulimit -f`, takes no file of that size: name an output on another one"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "name an output in a directory that you may write to"
+    return ""
+
+
+def _mount(path: Path) -> Path:
+    """Where the file system that holds `path` begins."""
+    return next(each for each in Path(os.path.realpath(path)).parents if each.is_mount())
 
 
 class TarSink:
@@ -55,7 +69,10 @@ class TarSink:
 
     def __init__(self, path: Path) -> None:
         if path.exists() and not path.is_file():
-            raise ArtifactError(f"cannot write {path}: it exists and is not a regular file")
+            raise ArtifactError(
+                f"cannot write {path}: it exists and is not a regular file",
+                hint="name a file that does not exist yet, or an artifact to replace",
+            )
         self._path = path
         self._members: dict[str, Blob] = {}
         with writing(path):
@@ -83,8 +100,8 @@ class TarSink:
             self._tar.close()
             os.pwrite(self._fd, index.ljust(INDEX_SIZE), self._index.offset)
             os.fsync(self._fd)
+            self._temporary.replace(self._path)  # while it is locked
             self._file.close()
-            self._temporary.replace(self._path)
             sync_folder(self._path.parent)
 
     def discard(self) -> None:
@@ -110,7 +127,12 @@ class DirSink:
         with writing(path):
             sweep(path)
             self._temporary, self._lock = new_folder(path)
-            (self._temporary / BLOB_FOLDER).mkdir(parents=True)
+        try:
+            with writing(path):
+                (self._temporary / BLOB_FOLDER).mkdir(parents=True)
+        except BaseException:
+            self.discard()
+            raise
 
     def put(self, digest: str, data: memoryview) -> Blob:
         return self._write(self._temporary / BLOB_FOLDER / hex_of(digest), data)
@@ -147,7 +169,9 @@ def _check_replaceable(path: Path) -> None:
     if not path.exists():
         return
     if not path.is_dir():
-        raise ArtifactError(f"cannot write {path}: it exists and is not a directory")
+        raise ArtifactError(
+            f"cannot write {path}: it exists and is not a directory", hint="give a new name, or that of a directory"
+        )
     foreign = {entry.name for entry in path.iterdir()} - {OCI_LAYOUT_FILE, INDEX_FILE, "blobs"}
     if foreign:
         raise ArtifactError(

@@ -52,7 +52,9 @@ class ArtifactWriter:
         with writing(Path(path)):
             destination = Path(os.path.realpath(path))  # a link to an artifact stays a link
             if not destination.parent.is_dir():
-                raise ArtifactError(f"cannot write {path}: {destination.parent} is not a directory")
+                raise ArtifactError(
+                    f"cannot write {path}: {destination.parent} is not a directory", hint="make it first: mkdir -p"
+                )
             self._sink: Sink = TarSink(destination) if form == "tar" else DirSink(destination)
         self._where = str(path)
         self._layers: dict[str, Descriptor] = {}

@@ -4,6 +4,7 @@ Exit codes: 0 done, 2 wrong usage, 70 a bug in infc, 130 interrupted, else the `
 `infc.errors`.
 """
 
+import errno
 import os
 import sys
 import traceback
@@ -41,6 +42,13 @@ def exit_code_of(run: Callable[[], object]) -> int:
         # The reader (`| head`) has what it wanted. Python flushes stdout once more at exit: let that go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return _report_bug(error)
+        print_error(
+            f"cannot write {error.filename or 'the output'}: {error.strerror}", "free some space and run it again"
+        )
+        return InfcError.exit_code
     except Exception as error:  # noqa: BLE001 (the last line of defence: nobody is to see a bare traceback)
         return _report_bug(error)
     # click hands back the code of an early exit (`--help`), and whatever the command returned otherwise.

@@ -4,10 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
+
+from infc.compiler import compile_model
 
 SOURCE = """
 import torch
@@ -43,6 +47,24 @@ def test_what_a_kill_leaves_goes_with_the_next_compile(tmp_path: Path) -> None:
     done = subprocess.run(command(tmp_path), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.infc"]
+
+
+@pytest.mark.parametrize("at", ["load", "lower", "compile", "weights", "verify", "write"])
+def test_an_interrupt_at_any_stage_leaves_what_was_there(at: str, tmp_path: Path) -> None:
+    @contextmanager
+    def observer(stage: str) -> Generator[None]:
+        if stage == at:
+            raise KeyboardInterrupt
+        yield
+
+    (tmp_path / "source.py").write_text(SOURCE)
+    out = tmp_path / "out" / "a.infc"
+    out.parent.mkdir()
+    out.write_bytes(b"what was there before")
+    with pytest.raises(KeyboardInterrupt):
+        compile_model(f"{tmp_path}/source.py:make", out, observer=observer)
+    assert out.read_bytes() == b"what was there before"
+    assert list(out.parent.iterdir()) == [out]
 
 
 def running(folder: Path) -> tuple[subprocess.Popen[str], int]:

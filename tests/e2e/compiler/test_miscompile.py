@@ -1,11 +1,12 @@
 """A compiler that is wrong on purpose: verification has to see it, and nothing may be left behind."""
 
+import dataclasses
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from msgspec.structs import replace
 
@@ -15,9 +16,9 @@ from infc.compiler.check import check_against
 from infc.compiler.children import Children
 from infc.compiler.doors import Request
 from infc.compiler.targets import Target
-from infc.compiler.weights import WeightTable
+from infc.compiler.weights import WeightTable, WeightUse
 from infc.errors import VerifyError
-from infc.runtime.artifact import Artifact, rewrite
+from infc.runtime.artifact import Artifact, WeightData, rewrite
 
 from support import models
 
@@ -25,15 +26,18 @@ SOURCE = f"{models.__file__}:mlp"
 
 
 def test_a_weight_packed_wrongly_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = WeightTable.encode
+    right = WeightTable.data
 
-    def wrong(self: WeightTable, key: str, layout: str) -> np.ndarray:
-        packed = right(self, key, layout).copy()
-        if key == "2.weight":
+    def wrong(self: WeightTable, uses: list[WeightUse]) -> Iterator[WeightData]:
+        for weight in right(self, uses):
+            if weight.key != "2.weight":
+                yield weight
+                continue
+            packed = weight.data.copy()
             packed[0, 0], packed[0, 1] = packed[0, 1].copy(), packed[0, 0].copy()
-        return packed
+            yield dataclasses.replace(weight, data=packed)
 
-    monkeypatch.setattr(WeightTable, "encode", wrong)
+    monkeypatch.setattr(WeightTable, "data", wrong)
     out = tmp_path / "out.infc"
     out.write_bytes(b"what was there before")
     with pytest.raises(VerifyError, match="output 'output_0', random inputs, trial 0: differs from PyTorch"):
