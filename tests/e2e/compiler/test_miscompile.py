@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
@@ -33,7 +34,7 @@ def test_a_weight_packed_wrongly_is_caught(tmp_path: Path, monkeypatch: pytest.M
             if weight.key != "2.weight":
                 yield weight
                 continue
-            packed = weight.data.copy()
+            packed = np.array(weight.data)
             packed[0, 0], packed[0, 1] = packed[0, 1].copy(), packed[0, 0].copy()
             yield dataclasses.replace(weight, data=packed)
 
