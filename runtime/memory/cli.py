@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from infc.options import Seconds
+
 _TIERS = ("device=24GiB:1TB/s", "dram=256GiB:25GB/s:5us", "disk=all:2.5GB/s:100us")
 _SHOWN = "  ".join(_TIERS)
 
@@ -24,7 +26,7 @@ def memory() -> None:
     "--chunk", default="2MiB", show_default=True, help="What moves as one piece; larger is faster to simulate."
 )
 @click.option("--window", default="0", show_default=True, help="Bytes that are loaded ahead of the computation.")
-@click.option("--compute", type=click.FloatRange(0, 86_400), default=0.005, show_default=True,
+@click.option("--compute", type=Seconds(), default=0.005, show_default=True,
               help="Seconds that a call computes at least.")  # fmt: skip
 @click.option("--warmup", type=click.FloatRange(0, 1, max_open=True), default=0.0, show_default=True,
               help="Share of the calls, from the first, that is not counted.")  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from infc.errors import ArtifactError
+from infc.errors import ArtifactError, InfcError
 
 from ..artifact.digest import is_digest
 from ..artifact.oci import Descriptor
@@ -147,7 +147,11 @@ class _Check:
         """The digests that a model needs."""
         annotations = entry.annotations or {}
         label = f"model {annotations.get(NAME, name)!r}"
-        upstream = Upstream(annotations[UPSTREAM]) if annotations.get(UPSTREAM) else None
+        upstream: Upstream | None = None
+        try:
+            upstream = Upstream(annotations[UPSTREAM]) if annotations.get(UPSTREAM) else None
+        except InfcError as error:
+            self._note(f"{label} comes from nowhere: {error.message}", "")
         if entry.digest not in there and not self._fetched(label, entry, upstream, there):
             return {entry.digest}
         try:

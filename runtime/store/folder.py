@@ -13,6 +13,7 @@ import errno
 import fcntl
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,6 +76,14 @@ class Folder:
             raise ArtifactError(f"{self.path} is no store: {what}", hint="give a new name, or an empty directory")
         for folder in (self.blobs, self.incoming, self.quarantine, self.leases):
             folder.mkdir(parents=True, exist_ok=True)
+
+
+def delete(path: Path) -> None:
+    """Deletes what is at a path, a folder with all that is in it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 class Locks:

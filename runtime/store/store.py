@@ -14,7 +14,7 @@ from ..artifact.oci import Descriptor, Manifest
 from ..artifact.schema import CHUNK_MEDIA_TYPE
 from ..artifact.sink import sync_folder, writing
 from . import blobs
-from .folder import Folder, Locks, OnWait, lease, leased
+from .folder import Folder, Locks, OnWait, delete, lease, leased
 from .index import UPSTREAM, checked_name, entry_for, name_of, read_index, some, write_index
 from .layout import StoreLayout
 from .manifest import blobs_of, decode_manifest, read_manifest
@@ -222,7 +222,7 @@ class Store:
             size = sum(path.lstat().st_size for path in doomed)
             if not dry_run:
                 for path in doomed:
-                    path.unlink()
+                    delete(path)
             return Collected(len(doomed), size)
 
     @contextmanager

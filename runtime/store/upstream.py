@@ -29,7 +29,7 @@ class Upstream:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        if "::" in url or not parts.scheme:
+        if "::" in url or not parts.scheme or not (parts.netloc or parts.path.strip("/")):
             raise UsageError(f"{url!r} is no URL of a store", hint="file:///models or https://host/models, for example")
         if parts.password:
             raise UsageError(

@@ -2,7 +2,9 @@
 
 import csv
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -32,9 +34,11 @@ def recorded(text: str) -> Workload:
     name, _, given = text.partition(":")
     options = parse_options(text, given, Zipf)
     path = Path(name)
+    if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
+        raise InfcError(f"trace {name!r} is no regular file", hint="give a CSV file")
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = csv.reader(_bounded(path, file), strict=True)
+            rows = csv.reader(_lines(path, file), strict=True)
             header = [field.strip() for field in next(rows, [])]
             at, models, sizes = _read(path, header, rows, options)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -132,8 +136,12 @@ def _bad(path: Path, line: int, row: list[str]) -> InfcError:
     )
 
 
-def _bounded(path: Path, lines: Iterator[str]) -> Iterator[str]:
-    for number, line in enumerate(lines, 1):
-        if len(line) > _LONGEST:
-            raise InfcError(f"trace {str(path)!r}, line {number} has {len(line)} characters: this is no CSV file")
+def _lines(path: Path, file: TextIO) -> Iterator[str]:
+    """The file's lines, of which none is read that is longer than a line may be."""
+    for number in count(1):
+        line = file.readline(_LONGEST)
+        if len(line) == _LONGEST:
+            raise InfcError(f"trace {str(path)!r}, line {number} has {_LONGEST} characters: this is no CSV file")
+        if not line:
+            return
         yield line

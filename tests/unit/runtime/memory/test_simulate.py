@@ -216,6 +216,8 @@ def test_all_that_is_called_is_overloaded_is_said() -> None:
     ("arguments", "message"),
     [
         (("--trace", "nothing.csv"), "trace 'nothing.csv': No such file or directory"),
+        (("--trace", "/dev/zero"), "is no regular file"),
+        (("--trace", "zipf", "--compute", "nan"), "is no number of seconds"),
         (("--trace", "zipf:modles=3"), "contains unknown field `modles`"),
         (("--trace", "zipf:models=0"), "Expected `int` >= 1"),
         (("--trace", "zipf:models=many"), "Expected `int`"),
@@ -236,7 +238,7 @@ def test_all_that_is_called_is_overloaded_is_said() -> None:
 )
 def test_what_cannot_be_simulated_is_refused(arguments: tuple[str, ...], message: str) -> None:
     result = command(*arguments)
-    code = 1 if arguments[-1].endswith((".csv", ".png", ".what")) else 2
+    code = 1 if arguments[-1].endswith((".csv", ".png", ".what", "/zero")) else 2
     assert result.exit_code == code, result.output
     assert result.stdout == ""
     assert message in result.stderr

@@ -184,5 +184,20 @@ def test_a_strange_file_among_the_blobs_is_a_problem(store: Store) -> None:
     (store.folder.blobs / "notes.txt").touch()
     found = check(store.path)
     assert [each.what for each in found.problems] == ["blob sha256:notes.txt is not what its name says"]
+    (store.folder.blobs / "folder").mkdir()
+    (store.folder.blobs / "folder" / "file").touch()
     assert check(store.path, repair=True).sound
     assert check(store.path).problems == ()
+    assert store.collect().files == 2
+
+
+def test_an_upstream_that_is_none_is_a_problem_of_its_model_only(store: Store) -> None:
+    index = store.folder.index.read_bytes()
+    name = b'"org.opencontainers.image.ref.name":"tune0"'
+    store.folder.index.write_bytes(index.replace(name, name + b',"dev.infc.upstream":"zip::/x"'))
+    found = check(store.path, repair=True)
+    assert [each.what for each in found.problems] == [
+        "model 'tune0' comes from nowhere: 'zip::/x' is no URL of a store"
+    ]
+    with store.open("tune1", check=True):
+        pass

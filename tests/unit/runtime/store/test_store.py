@@ -228,6 +228,7 @@ def test_the_commands(tmp_path: Path, tunes: list[Path], monkeypatch: pytest.Mon
         (("add", "missing.infc"), 5, "missing.infc: No such file"),
         (("add", "a", "b", "--name", "x"), 2, "--name is for one artifact"),
         (("fetch", "nowhere"), 2, "is no URL"),
+        (("fetch", "file://"), 2, "is no URL"),
         (("fetch", "https://user:secret@host/x"), 2, "holds a password"),
         (("fetch", "simplecache::https://host/x"), 2, "is no URL"),
         (("fetch", "nothing://host/x"), 5, "Protocol not known"),
