@@ -210,6 +210,7 @@ def pools_unevenly() -> Made:
 
 def doubles() -> Made:
     def all_of(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return x.tanh(), (x * 1e-4).tanh(), x.sin(), (100 * x).cos(), x.tan(), x.abs().log2()
+        gelu = torch.nn.functional.gelu(x, approximate="tanh")
+        return x.tanh(), (x * 1e-4).tanh(), x.sin(), (100 * x).cos(), x.tan(), x.abs().log2(), gelu
 
     return _Of(all_of), (torch.linspace(-3, 3, 41, dtype=torch.float64),)
