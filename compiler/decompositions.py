@@ -231,7 +231,7 @@ def stable_sort(
 
 
 def gelu(x: torch.Tensor, *, approximate: str = "none") -> torch.Tensor:
-    """GELU by its tanh form: torch-mlir has 0.797724 for the root of 2/π, and is up to 5e-5 off, which tolerances hide."""
+    """GELU by its tanh form: torch-mlir has 0.797724 for the root of 2/π, which is up to 5e-5 off."""
     if approximate != "tanh":
         return NotImplemented
     wide = x.to(torch.float32) if x.dtype in (torch.float16, torch.bfloat16) else x
