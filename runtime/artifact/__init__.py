@@ -3,7 +3,7 @@
 from .digest import interface_digest
 from .layout import Blob
 from .reader import Artifact
-from .rewrite import rewrite
+from .rewrite import copy_tar, rewrite
 from .schema import (
     CHUNK_SIZE,
     MODULE_MEDIA_TYPE,
@@ -67,6 +67,7 @@ __all__ = [
     "Values",
     "VerifyReport",
     "WeightData",
+    "copy_tar",
     "interface_digest",
     "rewrite",
 ]

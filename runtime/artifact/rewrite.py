@@ -1,12 +1,15 @@
-"""An artifact again, with another config: what `infc verify -o` makes of a report."""
+"""An artifact again: with another config, which is what `infc verify -o` makes of a report, or as it is."""
 
 import os
+from pathlib import Path
 
 from infc.errors import ArtifactError
 
 from .layout import FETCH_AGAIN
 from .reader import Artifact
 from .schema import Config
+from .sink import sync_folder, writing
+from .temporary import new_file, sweep
 from .writer import ArtifactWriter
 
 
@@ -24,3 +27,25 @@ def rewrite(artifact: Artifact, out: str | os.PathLike[str], config: Config) -> 
             if writer.add_blob(artifact.read(layer.digest), layer.media_type) != layer.digest:
                 raise ArtifactError(f"{artifact.path}: blob {layer.digest} was changed", hint=FETCH_AGAIN)
         return writer.finish(config)
+
+
+def copy_tar(path: Path, out: str | os.PathLike[str]) -> None:
+    """Copies the artifact in the tar `path` to `out`, byte for byte and unchecked, replacing what is there in one step.
+
+    Raises:
+        ArtifactError: `path` cannot be read, or `out` cannot be written.
+    """
+    destination = Path(os.path.realpath(out))
+    with writing(destination), path.open("rb") as source:
+        sweep(destination)
+        temporary, fd = new_file(destination)
+        try:
+            offset = 0
+            while sent := os.sendfile(fd, source.fileno(), offset, 1 << 30):
+                offset += sent
+            os.fsync(fd)
+            temporary.replace(destination)
+            sync_folder(destination.parent)
+        finally:
+            os.close(fd)
+            temporary.unlink(missing_ok=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from infc.runtime.artifact import MODULE_MEDIA_TYPE, ArtifactWriter
+from infc.errors import ArtifactError
+from infc.runtime.artifact import MODULE_MEDIA_TYPE, ArtifactWriter, copy_tar
 from infc.runtime.artifact.temporary import new_file, new_folder, sweep
 
 KILLED = """
@@ -63,3 +64,15 @@ def test_a_file_and_a_folder_are_locked_until_they_are_closed(tmp_path: Path) ->
         os.close(fd)
         sweep(tmp_path / "a.infc")
         assert not temporary.exists()
+
+
+def test_a_copy_is_whole_or_not_there(linear_artifact: Path, tmp_path: Path) -> None:
+    out = tmp_path / "copy.infc"
+    out.write_bytes(b"what was there before")
+    copy_tar(linear_artifact, out)
+    assert out.read_bytes() == linear_artifact.read_bytes()
+    with pytest.raises(ArtifactError, match="cannot write"):
+        copy_tar(tmp_path / "nothing.infc", tmp_path / "other.infc")
+    with pytest.raises(ArtifactError, match="no/folder"):
+        copy_tar(linear_artifact, tmp_path / "no" / "folder" / "a.infc")
+    assert list(tmp_path.iterdir()) == [out]
