@@ -2,9 +2,11 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch_mlir import ir
+
+from infc.errors import CompileError
 
 from ..passes import pipeline
 from ..passes.cost import flops
@@ -32,12 +34,23 @@ class Lowered:
 class Job:
     """One program to be built. `label` tells its files apart from those of others, `.b8`; empty for the only one.
 
-    `doubles` keeps f64: see `iree.compile_text`.
+    `doubles` keeps f64: see `iree.compile_text`. `several` says that others read the same weights, each perhaps in a
+    layout of its own: packed weights are then called after their layouts too.
     """
 
     imported: Imported
     doubles: bool = False
     label: str = ""
+    several: bool = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """One module of a stage: the program that it was made from, and the sizes of its bucket, see `ModuleBuild`."""
+
+    lowered: Lowered
+    module: iree.Module
+    dims: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def lower(job: Job, tools: Tools) -> str:
@@ -48,10 +61,11 @@ def lower(job: Job, tools: Tools) -> str:
     return shared
 
 
-def lay_out(text: str, packing: str, label: str, tools: Tools) -> Lowered:
+def lay_out(text: str, packing: str, label: str, tools: Tools, *, several: bool = False) -> Lowered:
     """The lowered program with its weights in the layout that the pass `packing` gives them."""
     # What IREE is given has no locations: a path of this machine is to get into no artifact.
-    infer, bare = optimize(text, [pipeline.layout(packing), f"{pipeline.FOR_IREE},strip-debuginfo"], tools)
+    named = f"{packing}{{by-layout=1}}" if several and packing else packing
+    infer, bare = optimize(text, [pipeline.layout(named), f"{pipeline.FOR_IREE},strip-debuginfo"], tools)
     tools.temps.write(f"infer{label}.mlir", infer)
     tools.temps.write(f"iree{label}.mlir", bare)
     module = ir.Module.parse(infer, make_context()).operation
@@ -70,7 +84,8 @@ def lower_all(jobs: Sequence[Job], targets: Sequence[Target], tools: Tools) -> l
 
     def one(pair: tuple[int, str]) -> Lowered:
         index, packing = pair
-        return lay_out(shared[index], packing, _label(jobs[index], packing, packings), tools)
+        label = _label(jobs[index], packing, packings)
+        return lay_out(shared[index], packing, label, tools, several=jobs[index].several)
 
     found = dict(zip(pairs, tools.map(one, pairs), strict=True))
     return [[found[index, target.packing] for target in targets] for index in range(len(jobs))]
@@ -108,33 +123,46 @@ def _label(job: Job, packing: str, packings: Mapping[str, Target]) -> str:
     return job.label if len(packings) == 1 else f"{job.label}.{_file_name(packings[packing])}"
 
 
+def uses_of(parts: Sequence[Part]) -> tuple[WeightUse, ...]:
+    """The weights that the parts read, each once, in the order in which the first of them does."""
+    found: dict[str, WeightUse] = {}
+    for use in itertools.chain.from_iterable(part.lowered.uses for part in parts):
+        if found.setdefault(use.key, use) != use:
+            raise CompileError(f"weight {use.key!r} is read in two layouts, {found[use.key].layout} and {use.layout}")
+    return tuple(found.values())
+
+
 def write(
-    writer: ArtifactWriter,
-    stage: str,
-    weights: WeightTable,
-    programs: Sequence[tuple[Target, Lowered, iree.Module]],
+    writer: ArtifactWriter, stage: str, weights: WeightTable, builds: Sequence[tuple[Target, Sequence[Part]]]
 ) -> tuple[TargetBuild, ...]:
     """Puts modules and slabs into the artifact. Targets that read the same weights in the same layout share a slab."""
     slabs: dict[tuple[WeightUse, ...], Slab] = {}
-    builds: list[TargetBuild] = []
-    for target, lowered, module in programs:
-        digest = writer.add_blob(module.code, MODULE_MEDIA_TYPE)
-        if lowered.uses not in slabs:
-            slabs[lowered.uses] = writer.add_slab(weights.data(list(lowered.uses)))
-        code = ModuleBuild(method=METHOD, module=digest, size=len(module.code))
-        built = StageBuild(stage=stage, modules=(code,), slab=slabs[lowered.uses])
-        builds.append(
+    made: list[TargetBuild] = []
+    for target, parts in builds:
+        modules = tuple(
+            ModuleBuild(
+                method=METHOD,
+                module=writer.add_blob(part.module.code, MODULE_MEDIA_TYPE),
+                size=len(part.module.code),
+                dims=dict(part.dims),
+            )
+            for part in parts
+        )
+        uses = uses_of(parts)
+        if uses not in slabs:
+            slabs[uses] = writer.add_slab(weights.data(list(uses)))
+        made.append(
             TargetBuild(
                 target=target.name,
                 device=target.device,
                 machine=target.machine,
-                features=module.features,
-                stages=(built,),
+                features=tuple(sorted({feature for part in parts for feature in part.module.features})),
+                stages=(StageBuild(stage=stage, modules=modules, slab=slabs[uses]),),
                 verify=None,
                 skipped=False,
             )
         )
-    return tuple(builds)
+    return tuple(made)
 
 
 def _file_name(target: Target) -> str:

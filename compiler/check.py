@@ -7,9 +7,11 @@ import msgspec
 
 from infc.errors import VerifyError
 
-from ..runtime.artifact import Artifact, Method, VerifyReport, rewrite
+from ..runtime.artifact import Artifact, Method, TargetBuild, VerifyReport, rewrite
 from ..runtime.targets import choose, obstacle
 from .doors import Request, read_source
+from .dynamic.buckets import trial_sizes
+from .dynamic.request import axes_of
 from .export import Program, export
 from .identity import source_digest
 from .importer import import_program
@@ -25,8 +27,10 @@ def check_against(artifact: Artifact, source: str, request: Request, *, trials: 
         VerifyError: interfaces or numbers differ.
         ArtifactError: this host can run none of the targets.
     """
-    program = export(read_source(source, request))
     method = artifact.method()
+    read = read_source(source, request)
+    # What was exported before has its dims; elsewhere they were asked for when the artifact was compiled.
+    program = export(read, None if read.exported is not None else axes_of(method))
     # How arguments are given is not compared: a .pt2 knows less of it than the module it was made from.
     if msgspec.structs.replace(program.method, takes=method.takes) != method:
         raise VerifyError(
@@ -35,11 +39,19 @@ def check_against(artifact: Artifact, source: str, request: Request, *, trials: 
         )
     choose(artifact)
     reports = {
-        build.target: verify(artifact, program, trials=trials, seed=seed, target=build.target)
+        build.target: verify(
+            artifact, program, trials=trials, seed=seed, target=build.target, sizes=_sizes(build, method, seed)
+        )
         for build in artifact.config.targets
         if not obstacle(build)
     }
     return Checked(artifact, source, program, reports)
+
+
+def _sizes(build: TargetBuild, method: Method, seed: int) -> list[dict[str, int]]:
+    """The sizes to compare where dims vary: among them all buckets, and what lies right above them."""
+    buckets = [dict(module.dims) for stage in build.stages for module in stage.modules if module.dims]
+    return trial_sizes(method.dims, buckets, seed) if method.dims else []
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import limit_options, limits_of, request_of, source_options
+from .options import dynamic_of, dynamic_options, limit_options, limits_of, request_of, source_options
 
 if TYPE_CHECKING:
     from ..runtime.artifact import TargetBuild, VerifyReport
@@ -26,6 +26,7 @@ _SEED = click.IntRange(0, 2**63 - 1)
 @click.option("--seed", default=0, show_default=True, type=_SEED, help="Seed of those inputs.")
 @click.option("--no-verify", is_flag=True, help="Compare nothing, and say so in the artifact: pools refuse it then.")
 @source_options
+@dynamic_options
 @limit_options
 @click.option("--no-cache", is_flag=True, help="Do everything anew, and keep nothing for the next time.")
 @click.option("--save-temps", type=click.Path(path_type=Path), help="Keep the IR of every stage in this directory.")
@@ -62,6 +63,7 @@ def compile_(
         temps=save_temps,
         limits=limits_of(described),
         cache=None if no_cache else cache_folder(),
+        dynamic=dynamic_of(described),
         request=request_of(described),
     )
     with user_code(), _progress() as observer:

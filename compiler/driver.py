@@ -36,6 +36,9 @@ from .cache import Cache
 from .cache_folder import cache_folder, cache_limit
 from .children import Children, Limits
 from .doors import Request, read_source
+from .dynamic import Dynamic
+from .dynamic.candidates import Plan, build_all, import_all, plan
+from .dynamic.selection import Chosen, Judge
 from .export import Program, decompose, trace
 from .finished import Shelf
 from .identity import source_digest
@@ -66,6 +69,7 @@ class CompileOptions:
     temps: Path | None = None
     limits: Limits = field(default_factory=Limits)
     cache: Path | None = field(default_factory=cache_folder)
+    dynamic: Dynamic = field(default_factory=Dynamic)  # the dims that vary
     request: Request = field(default_factory=Request)  # what is said about the source beside its name
 
 
@@ -117,7 +121,7 @@ def compile_model(
         with clock.stage("load"):
             model = read_source(source, options.request)
         with clock.stage("export"):
-            traced = trace(model)
+            traced = trace(model, options.dynamic.axes)
         if shelf:
             with clock.stage("look up"):
                 ready = (key := shelf.of_traced(traced)) and shelf.take(key, out)
@@ -125,24 +129,37 @@ def compile_model(
                 return CompileResult(Path(out), *ready, clock.seconds, cached=True)
         with clock.stage("export"):
             program = decompose(traced)
+            decided = _plan(program, options)
         weights = WeightTable()
         with clock.stage("import"):
-            jobs = [build.Job(import_program(program, weights), _has_doubles(program, weights))]
-        with clock.stage("lower"):
-            [lowered] = build.lower_all(jobs, chosen, tools)
-        with clock.stage("compile"):
-            [modules] = build.compile_all(jobs, [lowered], chosen, tools)
+            imported = import_program(program, weights)
+            source_id, doubles = source_digest(program, weights), _has_doubles(program, weights)
+        config = _config(options.name or _default_name(model.name), program, source_id)
+        if decided is None:
+            job = build.Job(imported, doubles)
+            with clock.stage("lower"):
+                [lowered] = build.lower_all([job], chosen, tools)
+            with clock.stage("compile"):
+                [modules] = build.compile_all([job], [lowered], chosen, tools)
+            kept = [(build.Part(*pair),) for pair in zip(lowered, modules, strict=True)]
+            tried = None
+        else:
+            with clock.stage("import buckets"):
+                programs = import_all(program, imported, weights, decided, doubles=doubles)
+            with clock.stage("compile"):
+                ways = build_all(programs, chosen, decided, tools)
+            with clock.stage("choose"):
+                judge = Judge(program, decided, weights, config, options.trials, options.seed, options.verify)
+                tried = [judge.choose(*each) for each in zip(ways, chosen, strict=True)]
+            kept = [each.way.parts for each in tried]
         with clock.stage("weights"):
-            builds = build.write(writer, STAGE, weights, list(zip(chosen, lowered, modules, strict=True)))
-        cost = Cost(
-            flops=lowered[0].flops,
-            bytes_touched=_bytes_touched(program.method, builds[0].stages[0].slab),
-            activation_peak=modules[0].activation_peak,
-        )
-        config = _config(options.name or _default_name(model.name), program, lowered[0], builds, cost)
-        config = msgspec.structs.replace(config, source=source_digest(program, weights))
+            builds = build.write(writer, STAGE, weights, list(zip(chosen, kept, strict=True)))
+        config = _with_builds(config, program.method, builds, kept[0])
         with clock.stage("verify"), writer.stage(config) as staged:
-            builds = tuple(_verified(staged, each, program, options) for each in builds)
+            if tried is None:
+                builds = tuple(_verified(staged, each, program, options) for each in builds)
+            else:  # compared already, module by module, to be chosen
+                builds = tuple(_chosen(*each, options) for each in zip(builds, tried, strict=True))
         with clock.stage("write"):
             config = msgspec.structs.replace(config, targets=builds)
             manifest = writer.finish(config)
@@ -157,7 +174,8 @@ def compile_model(
 def _asked(options: CompileOptions, chosen: Sequence[targets.Target]) -> list[str]:
     """All that an artifact depends on beside the model, the toolchain and the CPU."""
     devices = [f"{target.name} {missing_device(target.device)}" for target in chosen]
-    return [options.name, str(options.trials), str(options.seed), str(options.verify), repr(options.request), *devices]
+    said = [options.name, options.trials, options.seed, options.verify, options.request, options.dynamic]
+    return [*map(repr, said), *devices]
 
 
 def _verified(staged: Artifact, built: TargetBuild, program: Program, options: CompileOptions) -> TargetBuild:
@@ -170,12 +188,28 @@ def _verified(staged: Artifact, built: TargetBuild, program: Program, options: C
     return msgspec.structs.replace(built, verify=report)
 
 
-def _config(name: str, program: Program, lowered: build.Lowered, builds: tuple[TargetBuild, ...], cost: Cost) -> Config:
+def _chosen(built: TargetBuild, chosen: Chosen, options: CompileOptions) -> TargetBuild:
+    """The build with what was tried for it, and its report where it was compared."""
+    return msgspec.structs.replace(
+        built, verify=chosen.report, candidates=chosen.candidates, skipped=not options.verify
+    )
+
+
+def _plan(program: Program, options: CompileOptions) -> Plan | None:
+    """What is to be tried for a program whose dims vary; None where none does."""
+    if program.method.dims:
+        return plan(program, options.dynamic.buckets, options.seed)
+    if options.dynamic.buckets:
+        raise UsageError("--bucket: no dim of the model varies", hint="--dynamic ids:0=batch[1..64] makes one vary")
+    return None
+
+
+def _config(name: str, program: Program, source: str) -> Config:
     method = program.method
     return Config(
         schema_version=SCHEMA_VERSION,
         name=name,
-        source="",  # known where the weights are
+        source=source,
         toolchain=Toolchain(
             infc=version("infc"),
             torch=version("torch").partition("+")[0],
@@ -191,10 +225,23 @@ def _config(name: str, program: Program, lowered: build.Lowered, builds: tuple[T
                 outputs=tuple(spec.name for spec in method.outputs),
             ),
         ),
-        targets=builds,
-        memory_plan=tuple(MemoryStep(stage=STAGE, key=use.key) for use in lowered.uses),
-        cost=cost,
+        targets=(),
+        memory_plan=(),
+        cost=Cost(flops=0, bytes_touched=0, activation_peak=0),
     )
+
+
+def _with_builds(
+    config: Config, method: Method, builds: tuple[TargetBuild, ...], parts: Sequence[build.Part]
+) -> Config:
+    """The config with its targets, and what the first of them, made of `parts`, says about memory and cost."""
+    cost = Cost(
+        flops=max(part.lowered.flops for part in parts),
+        bytes_touched=_bytes_touched(method, builds[0].stages[0].slab),
+        activation_peak=max(part.module.activation_peak for part in parts),
+    )
+    steps = tuple(MemoryStep(stage=STAGE, key=use.key) for use in build.uses_of(parts))
+    return msgspec.structs.replace(config, targets=builds, memory_plan=steps, cost=cost)
 
 
 def _has_doubles(program: Program, weights: WeightTable) -> bool:

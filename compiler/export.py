@@ -1,20 +1,24 @@
-"""From a PyTorch module to a decomposed `ExportedProgram` with a static interface."""
+"""From a PyTorch module to a decomposed `ExportedProgram` and its interface."""
 
 import re
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 import torch.utils._pytree as pytree
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 
-from infc.errors import CompileError, SourceError
+from infc.errors import CompileError, SourceError, UsageError
 
 from ..runtime.artifact import Method
 from .arguments import in_order_of_forward, takes
 from .complex_numbers import without_complex
 from .decompositions import INEXACT, count_dims_from_the_first, table
+from .dynamic.exporting import check_axes, dynamic_shapes, method_with_names, no_export, resized, tracing_sizes, varying
+from .dynamic.request import Axes
+from .dynamic.views import split_views
 from .interface import method_of, returns_of
 from .records import register_dataclasses
 from .source import OnnxGraph, Source
@@ -34,29 +38,52 @@ class Program:
 
 @dataclass(frozen=True)
 class Traced:
-    """A source with its graph as PyTorch traced it, before it is decomposed."""
+    """A source with its graph as PyTorch traced it, before it is decomposed.
+
+    `asked` has the names of the dims that were asked to vary; None where none was.
+    """
 
     source: Source
     exported: torch.export.ExportedProgram | OnnxGraph
+    asked: Method | None = None
 
 
-def export(source: Source) -> Program:
-    """Export the source's module with its example inputs, static shapes, inference only.
+def export(source: Source, axes: Axes | None = None) -> Program:
+    """Export the source's module with its example inputs, inference only; the dims that `axes` names vary.
+
+    Without `axes` shapes are those of the example, but for the dims of a program that was exported with its own.
 
     Raises:
-        SourceError: the module does not export, changes its own buffers or inputs, or takes or returns something that
-            is no tensor.
+        SourceError: the module does not export, or not with these dims, changes its own buffers or inputs, or takes or
+            returns something that is no tensor.
+        UsageError: `axes` does not fit the inputs, or the source is a graph already.
         CompileError: an operator does not decompose.
     """
-    return decompose(trace(source))
+    return decompose(trace(source, axes))
 
 
-def trace(source: Source) -> Traced:
-    """The first half of `export`: the graph. Raises SourceError when the module does not export."""
+def at_sizes(program: Program, sizes: Mapping[str, int]) -> Program:
+    """The program with fixed shapes: those that it has when its dims have these sizes. Raises as `export` does."""
+    return export(resized(program.source, program.method, sizes))
+
+
+def trace(source: Source, axes: Axes | None = None) -> Traced:
+    """The first half of `export`: the graph. Raises SourceError and UsageError as `export` does."""
+    if axes and (source.onnx is not None or source.exported is not None):
+        raise UsageError(
+            f"--dynamic is for models that infc exports; {source.name!r} is a graph already",
+            hint="a .pt2 keeps the dims that it was exported with: torch.export.export(…, dynamic_shapes=…)",
+        )
     if source.onnx is not None:
         return Traced(source, source.onnx)
     source = in_order_of_forward(source)
-    return Traced(source, source.exported or _exported(source))
+    if not axes:
+        return Traced(source, source.exported or _exported(source))
+    fixed = export(source)
+    check_axes(axes, fixed.method)
+    asked = varying(fixed.method, axes)
+    example = resized(source, asked, tracing_sizes(asked))
+    return Traced(source, _exported(example, asked), asked)
 
 
 def decompose(traced: Traced) -> Program:
@@ -68,29 +95,37 @@ def decompose(traced: Traced) -> Program:
     exported = _decomposed(exported)
     _refuse_effects(exported)
     _drop_constant_outputs(exported)
-    return Program(source, exported, method_of(source.method, exported, takes(source), returns))
+    method = method_of(source.method, exported, takes(source), returns)
+    if any(isinstance(size, str) for spec in (*method.inputs, *method.outputs) for size in spec.shape):
+        method = method_with_names(method, exported, traced.asked)
+        split_views(exported)
+    return Program(source, exported, method)
 
 
-def _exported(source: Source) -> torch.export.ExportedProgram:
+def _exported(source: Source, asked: Method | None = None) -> torch.export.ExportedProgram:
     try:
-        return _tried(source)
+        return _tried(source, asked)
     except (Exception, SystemExit) as error:  # forward is the user's, and may call sys.exit
         if not register_dataclasses(source):
             raise _no_export(error) from error
     try:
-        return _tried(source)
+        return _tried(source, asked)
     except (Exception, SystemExit) as error:
         raise _no_export(error) from error
 
 
-def _tried(source: Source) -> torch.export.ExportedProgram:
+def _tried(source: Source, asked: Method | None) -> torch.export.ExportedProgram:
     module: Any = source.module
     args, kwargs = _distinct((source.args, dict(source.kwargs)))
+    shapes = dynamic_shapes(replace(source, args=args, kwargs=kwargs), asked) if asked else None
     with torch.no_grad():
-        return torch.export.export(module, args, kwargs)
+        return torch.export.export(module, args, kwargs, dynamic_shapes=shapes)
 
 
 def _no_export(error: BaseException) -> SourceError:
+    fixed = no_export(error)
+    if fixed is not None:
+        return fixed
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     what = lines[0] if lines else "no message"
     return SourceError(

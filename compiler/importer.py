@@ -40,7 +40,7 @@ def import_program(program: Program, weights: WeightTable) -> Imported:
     context = ir.Context()
     torch_dialect.register_dialect(context)
     dialects.load(context)
-    lowering = pipeline.TORCH_TO_LINALG
+    lowering = pipeline.DYNAMIC_TO_LINALG if program.method.dims else pipeline.TORCH_TO_LINALG
     if isinstance(program.exported, OnnxGraph):
         lowering = f"{pipeline.ONNX_TO_TORCH},{lowering}"
         from .onnx_importer import import_onnx  # its library is an extra
@@ -99,8 +99,7 @@ class _Weights(FxImporterHooks):
                 hint="make it dense with .to_dense()",
                 stage="import",
             )
-        key = self._key(name)
-        self._weights.add(key, tensor)
+        key = self._key(name, tensor)
         dtype = TORCH_DTYPES[tensor.dtype]
         shape = ",".join(map(str, tensor.shape))
         kind = ir.Type.parse(f"!torch.vtensor<[{shape}],{TORCH_ELEMENT_TYPES[dtype]}>", context=gni._c)
@@ -112,19 +111,13 @@ class _Weights(FxImporterHooks):
             "torch.vtensor.literal", results=[kind], attributes={"value": value}, loc=ir.Location.unknown(gni._c)
         ).result
 
-    def _key(self, name: str | int) -> str:
-        """The weight's key: its name, where that is one in MLIR, else one that no other weight has."""
-        if name in self._keys:
-            return self._keys[name]
-        usable = isinstance(name, str) and re.fullmatch(r"[\w.]+", name) is not None
-        stem = "weight" if isinstance(name, str) else "constant"
-        count = len(self._keys)
-        key = str(name) if usable else f"{stem}_{count}"
-        while key in self._weights.tensors:
-            count += 1
-            key = f"{stem}_{count}"
-        self._keys[name] = key
-        return key
+    def _key(self, name: str | int, tensor: torch.Tensor) -> str:
+        """The weight's key: its name, where that is one in MLIR, else one of ours."""
+        if name not in self._keys:
+            usable = isinstance(name, str) and re.fullmatch(r"[\w.]+", name) is not None
+            stem = "weight" if isinstance(name, str) else "constant"
+            self._keys[name] = self._weights.add(str(name) if usable else f"{stem}_{len(self._keys)}", tensor)
+        return self._keys[name]
 
 
 def _label(name: str | int) -> str:

@@ -54,8 +54,7 @@ def method_of(
     """The method `name` that `exported` (decomposed, returning tensors only) implements, called as `takes` says.
 
     Raises:
-        SourceError: an input is no tensor, two have the same name, or a tensor has a dynamic dim or a dtype that infc
-            has no name for.
+        SourceError: an input is no tensor, two have the same name, or a tensor has a dtype that infc has no name for.
     """
     nodes = {node.name: node for node in exported.graph.nodes}
     names = unique_names([each.tree for each in takes], "input")
@@ -101,12 +100,9 @@ def _tensor_spec(what: str, name: str, node: Any, *, bound: int | None = None) -
     if value.dtype not in TORCH_DTYPES:
         known = ", ".join(TORCH_DTYPES.values())
         raise SourceError(f"{what} has dtype {value.dtype}, which infc does not carry", hint=f"it carries {known}")
-    if not all(isinstance(dim, int) for dim in value.shape):
-        raise SourceError(
-            f"{what} has a dynamic shape {tuple(map(str, value.shape))}", hint="export it with static shapes"
-        )
+    shape = tuple(dim if isinstance(dim, int) else str(dim) for dim in value.shape)
     limits = {} if bound is None else {"low": 0, "high": bound}
-    return TensorSpec(name=name, dtype=TORCH_DTYPES[value.dtype], shape=tuple(value.shape), **limits)
+    return TensorSpec(name=name, dtype=TORCH_DTYPES[value.dtype], shape=shape, **limits)
 
 
 def _index_bound(node: Any) -> int | None:

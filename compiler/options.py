@@ -8,6 +8,7 @@ import click
 if TYPE_CHECKING:
     from .children import Limits
     from .doors import Request
+    from .dynamic import Dynamic
 
 _OPTIONS = (
     click.option("--task", default="", help="For a Hugging Face folder: which head; by default its own."),
@@ -19,6 +20,17 @@ _OPTIONS = (
     click.option(
         "--input", "inputs", multiple=True, metavar="NAME=SHAPE",
         help="An example input's shape and dtype, such as input_ids=1x64xi64; not for .pt2; repeatable.",
+    ),
+)  # fmt: skip
+
+_DYNAMIC = (
+    click.option(
+        "--dynamic", multiple=True, metavar="INPUT:AXIS=NAME[LOW..HIGH],…",
+        help="Dims that vary, such as ids:0=batch[1..64],1=seq[1..512]; inputs share a dim by its name. Repeatable.",
+    ),
+    click.option(
+        "--bucket", "buckets", multiple=True, metavar="NAME=SIZES",
+        help="Sizes of a dim that get modules of their own, such as batch=1,8,64; a few by default. Repeatable.",
     ),
 )  # fmt: skip
 
@@ -47,6 +59,20 @@ def limit_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_LIMITS):
         command = option(command)
     return command
+
+
+def dynamic_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the options about dims that vary; `dynamic_of` reads their values."""
+    for option in reversed(_DYNAMIC):
+        command = option(command)
+    return command
+
+
+def dynamic_of(described: Mapping[str, Any]) -> "Dynamic":
+    """The options' values as the compiler takes them. Raises UsageError when one cannot be parsed."""
+    from .dynamic import parse_dynamic
+
+    return parse_dynamic(described["dynamic"], described["buckets"])
 
 
 def limits_of(described: Mapping[str, Any]) -> "Limits":

@@ -1,6 +1,7 @@
 """The artifact against PyTorch, before it is called done: on random inputs, and on values that stress the numbers."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,19 +26,34 @@ _HINT_BLURRED = (
 
 @dataclass(frozen=True)
 class Trial:
-    """One call: the kind of its values, its number among the random ones, inputs, and PyTorch's outputs."""
+    """One call: the kind of its values, its number among the random ones, inputs, and PyTorch's outputs.
+
+    `sizes` are those of the dims that vary, by name.
+    """
 
     values: Values
     number: int
     inputs: Tensors
     expected: Tensors
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def __str__(self) -> str:
-        return f"{self.values} inputs, trial {self.number}" if self.values == "random" else f"{self.values} inputs"
+        text = f"{self.values} inputs, trial {self.number}" if self.values == "random" else f"{self.values} inputs"
+        return text + "".join(f", {name}={size}" for name, size in self.sizes.items())
 
 
-def verify(artifact: Artifact, program: Program, *, trials: int, seed: int, target: str) -> VerifyReport:
+def verify(
+    artifact: Artifact,
+    program: Program,
+    *,
+    trials: int,
+    seed: int,
+    target: str,
+    sizes: Sequence[Mapping[str, int]] = (),
+) -> VerifyReport:
     """Run the artifact and PyTorch on `trials` random inputs and one of every other kind, and compare every output.
+
+    Where dims vary, `sizes` are tried, each on random inputs, and the other kinds on the smallest and a middle one.
 
     Raises:
         SourceError: PyTorch itself fails on random inputs of the examples' kind.
@@ -48,17 +64,25 @@ def verify(artifact: Artifact, program: Program, *, trials: int, seed: int, targ
     reference = Reference(program)
     record = _Record()
     with Session.attach(artifact, target=target) as session:
-        for trial in draw_trials(program, reference, trials, seed):
+        for trial in draw_trials(program, reference, trials, seed, sizes):
             if isinstance(trial, LeftOut):
                 record.left_out.append(trial)
                 continue
             actual = session.run({name: to_numpy(tensor) for name, tensor in trial.inputs.items()})
             _compare_all(program, reference, trial, actual, record)
-    return VerifyReport(trials=trials, seed=seed, outputs=record.checks(), left_out=tuple(record.left_out))
+    return VerifyReport(
+        trials=max(trials, len(sizes)),
+        seed=seed,
+        outputs=record.checks(),
+        left_out=tuple(record.left_out),
+        sizes=tuple(map(dict, sizes)),
+    )
 
 
-def draw_trials(program: Program, reference: Reference, count: int, seed: int) -> Iterator[Trial | LeftOut]:
-    """`count` trials on random inputs, then one of each kind that the inputs have, or why there is none.
+def draw_trials(
+    program: Program, reference: Reference, count: int, seed: int, sizes: Sequence[Mapping[str, int]] = ()
+) -> Iterator[Trial | LeftOut]:
+    """`count` trials on random inputs, then one of each kind that the inputs have, or why there is none. See `verify`.
 
     Where PyTorch refuses random integers (a length, a number of frames), the examples' own are kept, and that is said.
     """
@@ -66,11 +90,11 @@ def draw_trials(program: Program, reference: Reference, count: int, seed: int) -
     examples = reference.examples()
     specs = [(spec, examples[spec.name]) for spec in program.method.inputs]
     fixed: Tensors = {}
-    plan: list[Values] = [*_random(count), *kinds(specs)]
-    for number, values in enumerate(plan):
-        drawn = {spec.name: draw(values, spec, example, sized(spec, {}), generator) for spec, example in specs}
+    for number, (values, own) in enumerate(_plan(count, kinds(specs), sizes)):
+        drawn = {spec.name: draw(values, spec, example, sized(spec, own), generator) for spec, example in specs}
+        kept = {spec.name: _fitted(fixed[spec.name], sized(spec, own)) for spec, _ in specs if spec.name in fixed}
         try:
-            yield _trial(reference, values, number, drawn | fixed)
+            yield _trial(reference, values, number, drawn | kept, own)
         except SourceError as error:
             if values != "random":
                 yield LeftOut(values=values, why=error.message)
@@ -79,18 +103,34 @@ def draw_trials(program: Program, reference: Reference, count: int, seed: int) -
             if fixed or not integers:
                 raise
             fixed = integers
-            yield _trial(reference, values, number, drawn | fixed)
+            kept = {spec.name: _fitted(fixed[spec.name], sized(spec, own)) for spec, _ in specs if spec.name in fixed}
+            yield _trial(reference, values, number, drawn | kept, own)
             names = ", ".join(fixed)
             yield LeftOut(values=values, why=f"other integers than the example's for {names}: {error.message}")
 
 
-def _random(count: int) -> Iterator[Values]:
-    for _ in range(count):
-        yield "random"
+def _plan(
+    count: int, others: Sequence[Values], sizes: Sequence[Mapping[str, int]]
+) -> Iterator[tuple[Values, Mapping[str, int]]]:
+    """What is tried: the kind of values, and the sizes of the dims that vary."""
+    tried = sizes or [{}]
+    for number in range(max(count, len(sizes))):
+        yield "random", tried[number % len(tried)]
+    for values in others:
+        for place in sorted({0, len(tried) // 2}):
+            yield values, tried[place]
 
 
-def _trial(reference: Reference, values: Values, number: int, inputs: Tensors) -> Trial:
-    return Trial(values, number, inputs, reference(inputs))
+def _fitted(example: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """The example's own values in another shape: again from the first where there are too few."""
+    if tuple(example.shape) == tuple(shape) or not example.numel():
+        return example
+    places = torch.arange(math.prod(shape)) % example.numel()
+    return example.flatten()[places].reshape(tuple(shape))
+
+
+def _trial(reference: Reference, values: Values, number: int, inputs: Tensors, sizes: Mapping[str, int]) -> Trial:
+    return Trial(values, number, inputs, reference(inputs), sizes)
 
 
 def _counts(spec: TensorSpec, example: torch.Tensor) -> bool:

@@ -31,17 +31,26 @@ class WeightTable:
 
     tensors: dict[str, torch.Tensor] = field(default_factory=dict[str, torch.Tensor])
     digests: dict[str, str] = field(default_factory=dict[str, str])
-    _seen: dict[Any, str] = field(default_factory=dict[Any, str])
+    # By where the elements lie; the tensor is kept with its digest, so that no other comes to lie there.
+    _seen: dict[Any, tuple[str, torch.Tensor]] = field(default_factory=dict[Any, tuple[str, torch.Tensor]])
 
-    def add(self, key: str, tensor: torch.Tensor) -> None:
-        """Take `tensor` (any supported dtype, any strides) in under `key`; once for each key."""
-        if key in self.tensors:
-            return
+    def add(self, key: str, tensor: torch.Tensor) -> str:
+        """Take `tensor` (any supported dtype, any strides) in; the key that it has now.
+
+        It is `key`, or one made from it where another tensor has that: several programs of one model share a table.
+        """
         identity = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype)
         if identity not in self._seen:  # a tied weight is hashed once
-            self._seen[identity] = _digest(tensor)
-        self.tensors[key] = tensor
-        self.digests[key] = self._seen[identity]
+            self._seen[identity] = (_digest(tensor), tensor)
+        digest, _ = self._seen[identity]
+        free, count = key, 0
+        while self.digests.get(free, digest) != digest:
+            count += 1
+            free = f"{key}_{count}"
+        if free not in self.tensors:
+            self.tensors[free] = tensor
+            self.digests[free] = digest
+        return free
 
     def encode(self, key: str, layout: str) -> np.ndarray:
         """The weight's elements as the slab holds them: C-contiguous, packed as `layout` says, in a carrier dtype."""
@@ -50,7 +59,11 @@ class WeightTable:
     def data(self, uses: "list[WeightUse]") -> Iterator[WeightData]:
         """The weights of one slab, packed one at a time, in the order of `uses`."""
         for use in uses:
-            tensor = transformed(self.tensors, use.source, use.transforms) if use.transforms else self.tensors[use.key]
+            tensor = (
+                transformed(self.tensors, use.source, use.transforms)
+                if use.transforms
+                else self.tensors[_logical(use.key)]
+            )
             yield WeightData(
                 key=use.key,
                 digest=use.digest,
@@ -88,6 +101,11 @@ def weight_uses(module: ir.Operation) -> list[WeightUse]:
                 source, transforms = recipe(weight)
                 found[key] = WeightUse(key, weight.digest.value, weight.layout.value, shape, source, transforms)
     return list(found.values())
+
+
+def _logical(key: str) -> str:
+    """The key of the tensor that a weight is made from; `infer-pack-weights` may have put the layout behind an `@`."""
+    return key.partition("@")[0]
 
 
 def _packed(tensor: torch.Tensor, layout: str) -> np.ndarray:

@@ -24,7 +24,8 @@ class PackWeights(Pass):
     `n0`×`k0`, in one layout whatever the number of rows of `x` is. `x` is cut into tiles of at most `m0` rows; fewer
     when it is known to have fewer. Taken are f32 matrices of which the weight is the right side, as it lies or
     transposed, and whose other uses are the same: a weight that something else reads in its logical shape stays as it
-    is.
+    is. With `by_layout=1` a packed weight is called after its layout too, `w@mmt4d[16,1]`, so that one slab can hold it
+    for programs that want it in several.
 
     Before:
 
@@ -47,6 +48,7 @@ class PackWeights(Pass):
     m0: int = 16
     n0: int = 16
     k0: int = 1
+    by_layout: int = 0
 
     def __post_init__(self) -> None:
         for option in ("m0", "n0", "k0"):
@@ -56,6 +58,11 @@ class PackWeights(Pass):
                     hint=f"for example {self.name}{{m0=16 n0=16 k0=1}}",
                     stage=self.name,
                 )
+
+        if self.by_layout not in (0, 1):
+            raise CompileError(
+                f"pass {self.name}: option by-layout is {self.by_layout}, expected 0 or 1", stage=self.name
+            )
 
     def run(self, module: ir.Operation) -> None:
         """Weights that do not fit the pattern are left alone."""
@@ -70,7 +77,7 @@ class PackWeights(Pass):
         with weight.location, ir.InsertionPoint(weight):
             packed = ir.RankedTensorType.get(layout.packed_shape(kind.shape), kind.element_type)
             replacement = Weight(
-                key=weight.key,
+                key=ir.StringAttr.get(f"{weight.key.value}@{layout}") if self.by_layout else weight.key,
                 digest=weight.digest,
                 layout=ir.StringAttr.get(str(layout)),
                 logical=weight.logical,

@@ -55,6 +55,10 @@ NAMED = {
 
 # What brings the torch dialect down to linalg on tensors; MLIR expands both.
 TORCH_TO_LINALG = "torchdynamo-export-to-torch-backend-pipeline,torch-backend-to-linalg-on-tensors-backend-pipeline"
+# The same for dims that vary: what joins and parts them stays what it says (`compiler/dynamic/views.py`).
+DYNAMIC_TO_LINALG = TORCH_TO_LINALG.replace(
+    "backend-pipeline,", "backend-pipeline{backend-legal-ops=aten.flatten.using_ints,aten.unflatten.int},"
+)
 ONNX_TO_TORCH = "torch-onnx-to-torch-backend-pipeline"
 
 

@@ -50,6 +50,7 @@ def inspect(artifact: Path, weights: bool, as_json: bool) -> None:
 @click.argument("artifact", type=_PATH)
 @click.option("--input", "given", multiple=True, metavar="NAME=FILE", help="From file.npy, file.npz or file.npz:key.")
 @click.option("--random", "fill", is_flag=True, help="Make up the inputs that are not given.")
+@click.option("--dim", "dims", multiple=True, metavar="NAME=SIZE", help="Of the random inputs: a dim that varies.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the random inputs.")
 @click.option("--output", type=_PATH, help="Write the outputs to this .npz.")
 @click.option("--method", default=None, help="Entry point; the first by default.")
@@ -60,6 +61,7 @@ def run(
     artifact: Path,
     given: tuple[str, ...],
     fill: bool,
+    dims: tuple[str, ...],
     seed: int,
     output: Path | None,
     method: str | None,
@@ -77,7 +79,7 @@ def run(
     with Artifact.open(artifact, check=True) as opened:
         entry = opened.method(method)
         _warn_if_unverified(opened, target)
-        inputs = _inputs(entry, given, fill, seed)
+        inputs = _inputs(entry, given, fill, dims, seed)
         with Session.attach(opened, target=target, device=device) as session:
             outputs = session.run(inputs, entry.name)
     if output:
@@ -104,26 +106,34 @@ def _warn_if_unverified(artifact: "Artifact", target: str | None) -> None:
         click.echo(f"warning: target {build.target!r} was never compared with PyTorch: {unverified(build)}", err=True)
 
 
-def _inputs(method: "Method", given: tuple[str, ...], fill: bool, seed: int) -> "dict[str, np.ndarray]":
+def _inputs(
+    method: "Method", given: tuple[str, ...], fill: bool, dims: tuple[str, ...], seed: int
+) -> "dict[str, np.ndarray]":
     import numpy as np
 
-    from infc.errors import InvalidInput
+    from infc.errors import InvalidInput, UsageError
 
     from .arrays import as_bfloat16, load_array
     from .inputs import random_inputs
+    from .shapes import parse_sizes, partial_sizes
 
-    inputs = random_inputs(method, np.random.default_rng(seed)) if fill else {}
+    if dims and not fill:
+        raise UsageError(
+            "--dim is about random inputs", hint="add --random; given inputs have the sizes that they have"
+        )
     bfloat16 = {spec.name for spec in method.inputs if spec.dtype == "bf16"}
-    seen: set[str] = set()
+    inputs: dict[str, np.ndarray] = {}
     for each in given:
         name, separator, source = each.partition("=")
         if not separator:
             raise click.UsageError(f"--input {each!r}: expected NAME=FILE")
-        if name in seen:
+        if name in inputs:
             raise InvalidInput(f"input {name!r} is given twice")
-        seen.add(name)
         array = load_array(name, source)
         inputs[name] = as_bfloat16(array) if name in bfloat16 else array
+    if fill:
+        sizes = partial_sizes(method, inputs) | parse_sizes(method, dims)
+        inputs = random_inputs(method, np.random.default_rng(seed), sizes) | inputs
     if method.inputs and not inputs:
         raise InvalidInput(
             f"no inputs: {method.name} takes {', '.join(spec.name for spec in method.inputs)}",

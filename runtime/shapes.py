@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from infc.errors import InvalidInput
+from infc.errors import InvalidInput, UsageError
 
 from .artifact import Dim, Method, TensorSpec
 
@@ -66,3 +66,36 @@ def show(shape: Sequence[int | str], dims: Sequence[Dim] = ()) -> str:
     """`[2, 8]`; with dims and their ranges `[batch 1..64, 8]`."""
     ranges = {dim.name: f"{dim.name} {dim.low}..{dim.high}" for dim in dims}
     return "[" + ", ".join(str(size) if isinstance(size, int) else ranges.get(size, size) for size in shape) + "]"
+
+
+def partial_sizes(method: Method, inputs: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """The sizes of those dims that the inputs which are there tell, as far as their ranks are right."""
+    found: dict[str, int] = {}
+    for spec in method.inputs:
+        if spec.name in inputs and inputs[spec.name].ndim == len(spec.shape):
+            pairs = zip(spec.shape, inputs[spec.name].shape, strict=True)
+            found.update({name: size for name, size in pairs if isinstance(name, str)})
+    return found
+
+
+def parse_sizes(method: Method, texts: Sequence[str]) -> dict[str, int]:
+    """The sizes that `NAME=SIZE` texts give the method's dims.
+
+    Raises:
+        UsageError: one has another form, or names a dim that does not vary.
+        InvalidInput: a size is out of its dim's range.
+    """
+    dims = {dim.name: dim for dim in method.dims}
+    found: dict[str, int] = {}
+    for text in texts:
+        name, _, size = text.partition("=")
+        if not (size.isascii() and size.isdecimal()):
+            raise UsageError(f"--dim {text!r} is no NAME=SIZE", hint="--dim batch=3")
+        if name not in dims:
+            known = f"dims: {', '.join(dims)}" if dims else f"{method.name} takes fixed shapes only"
+            raise UsageError(f"--dim {text!r}: there is no dim {name!r} that varies", hint=known)
+        if name in found:
+            raise UsageError(f"--dim names {name!r} twice")
+        found[name] = int(size[:18])
+        check_size(dims[name], found[name], f"--dim {text!r}")
+    return found

@@ -1,9 +1,11 @@
 // RUN: infc-opt --pass-pipeline='builtin.module(infer-pack-weights)' %s | filecheck %s
 // RUN: infc-opt --pass-pipeline='builtin.module(infer-pack-weights{m0=4 n0=8 k0=2})' %s | filecheck --check-prefix OPTIONS %s
+// RUN: infc-opt --pass-pipeline='builtin.module(infer-pack-weights{by-layout=1})' %s | filecheck --check-prefix NAMED %s
 
 // A linear layer: the weight lies as [N, K] and is read transposed. 20 outputs fill two tiles of 16, the rest is padding.
 // CHECK-LABEL: func.func @linear
 // OPTIONS-LABEL: func.func @linear
+// NAMED: key = "w@mmt4d[16,1]"
 func.func @linear(%x: tensor<32x6xf32>) -> tensor<32x20xf32> {
   // CHECK: %[[W:.*]] = "infer.weight"() {{.*}}layout = "mmt4d[16,1]", logical = tensor<20x6xf32>} : () -> tensor<2x6x16x1xf32>
   // OPTIONS: layout = "mmt4d[8,2]"{{.*}} -> tensor<3x3x8x2xf32>

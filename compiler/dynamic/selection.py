@@ -1,0 +1,149 @@
+"""Which candidate is kept: those whose numbers differ from PyTorch's are out, and of the rest the fastest stays."""
+
+import math
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import msgspec
+import numpy as np
+
+from infc.errors import VerifyError
+
+from ...runtime.artifact import Artifact, ArtifactWriter, Candidate, Config, VerifyReport
+from ...runtime.inputs import random_inputs
+from ...runtime.session import Session
+from ...runtime.targets import obstacle
+from .. import build
+from ..export import Program
+from ..targets import Target
+from ..verify import verify
+from ..weights import WeightTable
+from .buckets import probe_sizes
+from .candidates import Plan, Way, bucket_name
+
+# The first in the order of preference stays unless another is this much faster: timings differ from run to run, and
+# one input should give one artifact.
+MARGIN = 1.2
+
+_ROUNDS = 3  # of which the fastest counts
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What one target runs, what was tried for it, and the report of the comparison; None where there was none."""
+
+    way: Way
+    candidates: tuple[Candidate, ...]
+    report: VerifyReport | None
+
+
+@dataclass
+class _Tried:
+    way: Way
+    reason: str = ""  # why it lost; empty while it has not
+    error: VerifyError | None = None
+    report: VerifyReport | None = None
+    seconds: list[float] = field(default_factory=list[float])
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Compares the candidates of one program.
+
+    `config` is that of the artifact; its targets do not matter. `trials` and `seed` as in `verify`; with `compare`
+    false nothing is compared.
+    """
+
+    program: Program
+    decided: Plan
+    weights: WeightTable
+    config: Config
+    trials: int
+    seed: int
+    compare: bool
+
+    def choose(self, ways: Sequence[Way], target: Target) -> Chosen:
+        """Compare the candidates for a target with PyTorch, time those that are right, and keep one.
+
+        Where nothing is compared, or this host cannot run the target, the first that compiled is kept.
+
+        Args:
+            ways: the candidates, in the order of preference.
+
+        Raises:
+            VerifyError: every candidate's numbers differ; with the first one's difference.
+            SourceError: PyTorch fails on inputs like the example.
+        """
+        tried = [_Tried(way, way.failure) for way in ways]
+        compared = self.compare and self._try_all([each for each in tried if not each.reason], target)
+        right = [each for each in tried if not each.reason]
+        if not right:
+            raise next(each.error for each in tried if each.error)
+        best = _fastest(right, self.decided) if compared else right[0]
+        for each in right:
+            if each is not best:
+                each.reason = "slower" if compared else "not compared here, and the one that was kept is preferred"
+        found = [self._candidate(each.way.name, each.reason, kept=each is best) for each in tried]
+        if self.decided.harm:
+            found.insert(0, self._candidate(bucket_name(self.decided), self.decided.harm, kept=False))
+        return Chosen(best.way, tuple(found), best.report)
+
+    def _candidate(self, name: str, reason: str, *, kept: bool) -> Candidate:
+        return Candidate(method=self.program.method.name, name=name, kept=kept, reason=reason)
+
+    def _try_all(self, tried: "Sequence[_Tried]", target: Target) -> bool:
+        """Whether this host runs the target. What becomes of each candidate is noted in it."""
+        with (
+            tempfile.TemporaryDirectory(prefix="infc-") as folder,
+            ArtifactWriter(Path(folder) / "candidates", form="dir") as writer,
+        ):
+            stage = self.config.stages[0].name
+            builds = build.write(writer, stage, self.weights, [(target, each.way.parts) for each in tried])
+            if any(map(obstacle, builds)):
+                return False
+            for each, built in zip(tried, builds, strict=True):
+                with writer.stage(msgspec.structs.replace(self.config, targets=(built,))) as staged:
+                    try:
+                        self._try(each, staged)
+                    except VerifyError as error:
+                        each.error, each.reason = error, f"wrong: {error.message}"
+        return True
+
+    def _try(self, each: "_Tried", staged: Artifact) -> None:
+        each.report = verify(
+            staged,
+            self.program,
+            trials=self.trials,
+            seed=self.seed,
+            target=staged.config.targets[0].target,
+            sizes=self.decided.trials,
+        )
+        with Session.attach(staged) as session:
+            for sizes in probe_sizes(self.program.method.dims):
+                inputs = random_inputs(self.program.method, np.random.default_rng(self.seed), sizes)
+                each.seconds.append(min(_seconds(session, inputs) for _ in range(_ROUNDS)))
+
+
+def _seconds(session: Session, inputs: dict[str, np.ndarray]) -> float:
+    start = perf_counter()
+    session.run(inputs)
+    return perf_counter() - start
+
+
+def _fastest(right: Sequence[_Tried], decided: Plan) -> _Tried:
+    best = right[0]
+    if decided.asked and len(best.way.parts) > 1:  # somebody said which buckets to make
+        return best
+    for other in right[1:]:
+        if _ratio(best, other) > MARGIN:
+            best = other
+    return best
+
+
+def _ratio(one: _Tried, other: _Tried) -> float:
+    """How many times as long one takes as the other: the geometric mean over the sizes that were timed."""
+    logs = [math.log(a / b) for a, b in zip(one.seconds, other.seconds, strict=True)]
+    return math.exp(sum(logs) / len(logs))
