@@ -11,7 +11,7 @@ from time import perf_counter
 import msgspec
 import torch
 
-from infc.errors import UsageError
+from infc.errors import ArtifactError, CompileError, UsageError
 
 from ..runtime.artifact import (
     SCHEMA_VERSION,
@@ -184,7 +184,15 @@ def _verified(staged: Artifact, built: TargetBuild, program: Program, options: C
         return msgspec.structs.replace(built, skipped=True)
     if obstacle(built):
         return built
-    report = verify(staged, program, trials=options.trials, seed=options.seed, target=built.target)
+    try:
+        report = verify(staged, program, trials=options.trials, seed=options.seed, target=built.target)
+    except ArtifactError as error:  # there is none yet that the user could do something about
+        raise CompileError(
+            f"the module for {built.target} does not load: {error.message.removeprefix(f'{staged.path}: ')}",
+            hint="if it says `binding count`: one operation reads more tensors than the 32 that IREE's runtime takes; "
+            "stack them before it",
+            stage="verify",
+        ) from error
     return msgspec.structs.replace(built, verify=report)
 
 

@@ -214,3 +214,22 @@ def doubles() -> Made:
         return x.tanh(), (x * 1e-4).tanh(), x.sin(), (100 * x).cos(), x.tan(), x.abs().log2(), gelu
 
     return _Of(all_of), (torch.linspace(-3, 3, 41, dtype=torch.float64),)
+
+
+def forty_weights() -> Made:
+    class Summed(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weights = torch.nn.ParameterList([torch.full((64, 64), 1.0 + each) for each in range(40)])
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            total = x
+            for weight in self.weights:
+                total = total + weight * x
+            return total
+
+    return Summed(), (torch.rand(64, 64),)
+
+
+def nothing_times_nothing() -> Made:
+    return _Both(torch.mm), (torch.zeros(3, 0), torch.zeros(0, 4))
