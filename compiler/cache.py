@@ -67,9 +67,9 @@ class Cache:
 
     def add(self, kind: str, key: str, file: Path) -> None:
         """Keep a copy of `file` under `key`, if it is not too large for the cache to hold anything beside it."""
-        if file.stat().st_size > self._limit // 2:
-            return
-        self._write(kind, key, lambda path: shutil.copyfile(file, path))
+        with contextlib.suppress(OSError):  # it was there a moment ago
+            if file.stat().st_size <= self._limit // 2:
+                self._write(kind, key, lambda path: shutil.copyfile(file, path))
 
     def drop(self, kind: str, key: str) -> None:
         """Forget what is under `key`."""

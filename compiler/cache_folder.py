@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from infc.errors import UsageError
+
 from ..runtime.memory.tier import parse_size
 
 
@@ -28,4 +30,7 @@ def cache_folder() -> Path | None:
 
 def cache_limit() -> int:
     """`INFC_CACHE_SIZE` in bytes, 10 GiB when it is not set. Raises UsageError when it is no size."""
-    return parse_size(os.environ.get("INFC_CACHE_SIZE") or "10GiB")
+    try:
+        return parse_size(os.environ.get("INFC_CACHE_SIZE") or "10GiB")
+    except UsageError as error:
+        raise UsageError(f"INFC_CACHE_SIZE: {error.message}", hint="INFC_CACHE_SIZE=10GiB") from None

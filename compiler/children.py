@@ -17,6 +17,8 @@ from typing import Self
 from infc.errors import CompileError, UsageError
 
 _MIB = 1 << 20
+_LONGEST = 10_000_000  # seconds
+_LARGEST = 1 << 50  # bytes; what the kernel takes ends at 63 bits
 _NO_MEMORY = re.compile(r"bad_alloc|out of memory|Cannot allocate memory|MemoryError", re.IGNORECASE)
 
 
@@ -35,12 +37,18 @@ class Limits:
     def __post_init__(self) -> None:
         if self.jobs < 1:
             raise UsageError(f"{self.jobs} jobs: expected at least 1", hint="--jobs 2")
-        if not self.seconds > 0:
-            raise UsageError(f"a timeout of {self.seconds:g} s: expected more than 0", hint="--timeout 900")
+        if not 0 < self.seconds <= _LONGEST:  # nor is nan
+            raise UsageError(
+                f"a timeout of {self.seconds:g} s: expected more than 0, and {_LONGEST} at most", hint="--timeout 900"
+            )
         if self.memory < 256 * _MIB:
             raise UsageError(
-                f"a memory limit of {self.memory / _MIB:.0f} MiB: no tool starts with less than 256 MiB",
+                f"a memory limit of {self.memory / _MIB:.4g} MiB: no tool starts with less than 256 MiB",
                 hint="--memory-limit 8GiB",
+            )
+        if self.memory > _LARGEST:
+            raise UsageError(
+                f"a memory limit of {self.memory} bytes: no machine has more than 1 PiB", hint="--memory-limit 8GiB"
             )
 
 

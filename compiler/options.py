@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from infc.errors import UsageError
+
 if TYPE_CHECKING:
     from .children import Limits
     from .doors import Request
@@ -82,7 +84,10 @@ def limits_of(described: Mapping[str, Any]) -> "Limits":
 
     given = {"jobs": described["jobs"], "seconds": described["timeout"], "memory": described["memory_limit"]}
     if given["memory"] is not None:
-        given["memory"] = parse_size(given["memory"])
+        try:
+            given["memory"] = parse_size(given["memory"])
+        except UsageError as error:
+            raise UsageError(f"--memory-limit: {error.message}", hint="--memory-limit 8GiB") from None
     return Limits(**{name: value for name, value in given.items() if value is not None})
 
 

@@ -82,8 +82,15 @@ def test_the_first_failure_of_a_stage_ends_what_the_others_run() -> None:
 
 @pytest.mark.parametrize(
     ("limits", "what"),
-    [({"jobs": 0}, "0 jobs"), ({"seconds": 0}, "timeout of 0 s"), ({"memory": 1 << 20}, "memory limit of 1 MiB")],
+    [
+        ({"jobs": 0}, "0 jobs"),
+        ({"seconds": 0}, "timeout of 0 s"),
+        ({"seconds": float("nan")}, "timeout of nan s"),
+        ({"seconds": float("inf")}, "timeout of inf s"),
+        ({"memory": 1 << 20}, "memory limit of 1 MiB"),
+        ({"memory": 1 << 63}, "no machine"),
+    ],
 )
-def test_limits_that_nothing_can_run_in_are_refused(limits: dict[str, int], what: str) -> None:
+def test_limits_that_nothing_can_run_in_are_refused(limits: dict[str, float], what: str) -> None:
     with pytest.raises(UsageError, match=what):
         Limits(**limits)
