@@ -19,6 +19,7 @@ _PASSES = {
     "infer-exact-unary": "exact_unary:ExactUnary",
     "infer-pack-weights": "pack_weights:PackWeights",
     "infer-own-destinations": "own_destinations:OwnDestinations",
+    "infer-fold-weight-transforms": "fold_weight_transforms:FoldWeightTransforms",
     "infer-cast-weights": "cast_weights:CastWeights",
     "infer-quantize-weights": "quantize_weights:QuantizeWeights",
     "infer-partition": "partition:Partition",

@@ -251,3 +251,19 @@ def indexing() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
     """An Indexing."""
     torch.manual_seed(2)
     return Indexing(), (torch.arange(8),)
+
+
+def normed() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+    """Convolutions with and without a bias, grouped and not, each with a batch norm behind it; x f32[1, 8, 6, 6]."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(8, 16, 3, padding=1, bias=False),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.Conv2d(16, 16, 1),
+        nn.BatchNorm2d(16),
+        nn.Conv2d(16, 8, 3, groups=4),
+    )
+    for _ in range(3):
+        model(torch.randn(4, 8, 6, 6))
+    return model, (torch.randn(1, 8, 6, 6),)

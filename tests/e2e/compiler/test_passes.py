@@ -25,3 +25,16 @@ def test_a_partitioned_model_computes_what_the_whole_does(
     result = compile_with(passes, "tagger", tmp_path / "out.infc", monkeypatch)
     (report,) = [each.verify for each in result.config.targets]
     assert report is not None
+
+
+def test_folded_batch_norms_and_reshapes_compute_what_the_model_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = compile_with("infer-fold-weight-transforms", "normed", tmp_path / "out.infc", monkeypatch)
+    (build,) = result.config.targets
+    assert build.verify is not None
+    (stage,) = build.stages
+    keys = {weight.key for weight in stage.slab.weights}
+    assert "0.weight|bn_scale[0,1e-05,4.weight,1.running_var]" in keys  # equal gammas are one weight
+    assert "5.weight|reshape[4,2,4,3,3]" in keys
+    assert not [key for key in keys if key.endswith(("running_mean", "running_var"))]
