@@ -1,6 +1,7 @@
 """Running MLIR text: passes of ours, IREE, and an answer."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import iree.compiler as compiler
 import iree.runtime as runtime
@@ -26,7 +27,7 @@ def run(
     table = WeightTable()
     for key, tensor in weights.items():
         table.add(key, tensor)
-    index = runtime.ParameterIndex()
+    index: Any = runtime.ParameterIndex()  # the bindings do not say what its methods take
     held = [(data.key, np.ascontiguousarray(data.data)) for data in table.data(uses)]
     for key, array in held:
         index.add_buffer(key, array.reshape(-1).view(np.uint8))
