@@ -74,6 +74,15 @@ def test_the_host_s_memory_is_shared_by_its_devices() -> None:
     assert two.tiers[2].read == 20
 
 
+def test_the_devices_of_a_host_share_its_disk() -> None:
+    load = workload((0, 0), (0, 1), (0, 2), (0, 3), sizes=(10, 10, 10, 10))
+    tiers = (Tier("device", 20, 1e9), Tier("dram", 100, 1e9), DISK)
+    one = simulate(load, tiers=tiers, devices=4, devices_per_host=4)
+    four = simulate(load, tiers=tiers, devices=4, devices_per_host=1)
+    assert one.seconds == pytest.approx(4.0)  # 40 bytes at 10 a second, whichever devices they go to
+    assert four.seconds < 3
+
+
 def test_fine_tunes_share_chunks() -> None:
     load = Workload(np.array([0.0, 1, 2]), np.array([0, 1, 2]), np.array([40, 40, 40]), family=2, shared=0.5)
     result = simulate(load, tiers=(Tier("device", 1000, 100.0), DISK))
