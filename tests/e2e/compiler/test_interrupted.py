@@ -27,7 +27,7 @@ def make():
 TOOL = "#!/bin/sh\necho $$ > {pipe}\nwhile :; do :; done\n"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_tools_and_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
     process, tool = running(tmp_path)
     process.send_signal(number)

@@ -1,6 +1,7 @@
 """Checkpoints with a factory: what is loaded, and that nothing of a hostile file runs."""
 
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,29 @@ def test_a_damaged_file_is_a_source_error(tmp_path: Path, name: str, contents: b
     (tmp_path / name).write_bytes(contents)
     with pytest.raises(SourceError, match="cannot be read as a checkpoint"):
         read(tmp_path / name)
+
+
+def header(text: bytes, length: int | None = None) -> bytes:
+    """A .safetensors file of four bytes of data, whose header claims to have `length` bytes."""
+    return struct.pack("<Q", len(text) if length is None else length) + text + bytes(4)
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        header(b"{}", 1 << 62),
+        header(b'{"a": {"dtype": "F32", "shape": [1099511627776, 1099511627776], "data_offsets": [0, 4]}}'),
+        header(b'{"a": {"dtype": "F32", "shape": [1000], "data_offsets": [0, 4000]}}'),
+        header(b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}, '
+               b'"b": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}'),
+        header(b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+    ],
+    ids=["a header of 4 EiB", "an overflowing shape", "outside of the file", "overlapping", "deeply nested"],
+)  # fmt: skip
+def test_a_hostile_safetensors_header_is_a_source_error(tmp_path: Path, contents: bytes) -> None:
+    (tmp_path / "weights.safetensors").write_bytes(contents)
+    with pytest.raises(SourceError, match="cannot be read as a checkpoint"):
+        read(tmp_path / "weights.safetensors")
 
 
 def test_a_truncated_checkpoint_is_a_source_error(tmp_path: Path) -> None:
