@@ -44,9 +44,10 @@ def count_dims_from_the_first(graph: torch.fx.Graph) -> None:
             continue
         place = [each.name for each in schema.arguments].index("dim")
         dim = node.args[place] if place < len(node.args) else None
+        if not isinstance(dim, int) or dim >= 0:
+            continue
         first = node.args[0][0] if isinstance(node.args[0], list | tuple) else node.args[0]
-        if isinstance(dim, int) and dim < 0:
-            node.update_arg(place, dim + max(first.meta["val"].dim(), 1))
+        node.update_arg(place, dim + max(first.meta["val"].dim(), 1))
 
 
 # Their `dim` counts in the result.
