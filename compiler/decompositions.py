@@ -78,6 +78,19 @@ def hypot(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return torch.where(large.isinf(), large, large * (1 + ratio * ratio).sqrt())
 
 
+def roll(x: torch.Tensor, shifts: list[int], dims: list[int] | None = None) -> torch.Tensor:
+    """`x` shifted around, also by more than a dim has elements, which torch-mlir gets wrong."""
+    if not dims:
+        return roll(x.reshape(-1), shifts, [0]).reshape(x.shape)
+    if not all(isinstance(x.shape[dim], int) for dim in dims):
+        return NotImplemented  # torch-mlir's is right for a shift by less than the size; verification tells
+    for shift, dim in zip(shifts, dims, strict=True):
+        size = x.shape[dim]
+        cut = size - shift % size if size else 0
+        x = torch.cat([x.narrow(dim, cut, size - cut), x.narrow(dim, 0, cut)], dim)
+    return x
+
+
 def grouped_mm(
     x: torch.Tensor,
     weight: torch.Tensor,
@@ -263,6 +276,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "aten::histc": histc,
     "aten::hypot": hypot,
     "aten::rms_norm": rms_norm,
+    "aten::roll": roll,
     "aten::_grouped_mm": grouped_mm,
     "transformers::grouped_mm_fallback": grouped_mm,
     "aten::embedding_bag": embedding_bag,

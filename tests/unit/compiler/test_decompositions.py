@@ -3,7 +3,16 @@
 import pytest
 import torch
 
-from infc.compiler.decompositions import constant_pad_nd, convolution, embedding_bag, grouped_mm, histc, hypot, topk
+from infc.compiler.decompositions import (
+    constant_pad_nd,
+    convolution,
+    embedding_bag,
+    grouped_mm,
+    histc,
+    hypot,
+    roll,
+    topk,
+)
 
 DATA = torch.tensor([-1.0, 0.0, 0.1, 0.5, 0.99, 1.0, 2.0, 2.5, 3.0, 3.0001, float("nan")])
 
@@ -74,3 +83,11 @@ def test_a_pad_that_only_adds_is_left_to_torch_mlir() -> None:
 def test_topk_without_an_order_has_one() -> None:
     x = torch.randn(3, 9)
     torch.testing.assert_close(topk(x, 4, 1, False, False), torch.topk(x, 4, 1, False, True))
+
+
+@pytest.mark.parametrize(
+    ("shifts", "dims"), [([9], [0]), ([-7], [1]), ([5, -1], [2, 0]), ([3], []), ([0], [2]), ([100], []), ([3], [1])]
+)
+def test_roll_by_more_than_there_is(shifts: list[int], dims: list[int]) -> None:
+    x = torch.arange(24).reshape(2, 3, 4)
+    torch.testing.assert_close(roll(x, shifts, dims), torch.roll(x, shifts, dims), rtol=0, atol=0)
