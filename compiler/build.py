@@ -1,6 +1,7 @@
 """What depends on the target: the IR that its weights' layout asks for, its machine code, its slab."""
 
 import itertools
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +20,8 @@ from .source import METHOD
 from .targets import Target
 from .tools import Tools
 from .weights import WeightTable, WeightUse, weight_uses
+
+_BINDINGS = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,15 @@ def lay_out(text: str, packing: str, label: str, tools: Tools, *, several: bool 
     infer, bare = optimize(text, [pipeline.layout(named), f"{pipeline.FOR_IREE},strip-debuginfo"], tools)
     tools.temps.write(f"infer{label}.mlir", infer)
     tools.temps.write(f"iree{label}.mlir", bare)
-    module = ir.Module.parse(infer, make_context()).operation
-    return Lowered(bare, tuple(weight_uses(module)), flops(module))
+    return Lowered(bare, *_read(infer))
+
+
+def _read(text: str) -> tuple[tuple[WeightUse, ...], int]:
+    """The weights that the module reads, and its floating point operations."""
+    # One at a time: loading infc's dialects into two contexts at once, in two threads, crashes the bindings.
+    with _BINDINGS:
+        module = ir.Module.parse(text, make_context()).operation
+        return tuple(weight_uses(module)), flops(module)
 
 
 def lower_all(jobs: Sequence[Job], targets: Sequence[Target], tools: Tools) -> list[list[Lowered]]:

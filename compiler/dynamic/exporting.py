@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+import sympy
 import torch
 import torch.utils._pytree as pytree
 
@@ -164,7 +165,7 @@ def _dim(
             hint="export it with dims of their own",
         )
     low, high = constraints[symbol].lower, constraints[symbol].upper
-    if not high.is_finite or int(high) >= _UNBOUNDED:
+    if not isinstance(high, sympy.Integer) or int(high) >= _UNBOUNDED:
         raise SourceError(
             f"dim {axis} of input {spec.name!r} has no upper bound",
             hint=f"export it with torch.export.Dim('{name}', max=…)",

@@ -10,7 +10,7 @@ from time import perf_counter
 import msgspec
 import numpy as np
 
-from infc.errors import VerifyError
+from infc.errors import ExecutorFailed, VerifyError
 
 from ...runtime.artifact import Artifact, ArtifactWriter, Candidate, Config, VerifyReport
 from ...runtime.inputs import random_inputs
@@ -85,11 +85,14 @@ class Judge:
         best = _fastest(right, self.decided) if compared else right[0]
         for each in right:
             if each is not best:
-                each.reason = "slower" if compared else "not compared here, and the one that was kept is preferred"
+                each.reason = self._behind(best) if compared else "not compared here; the kept one is preferred"
         found = [self._candidate(each.way.name, each.reason, kept=each is best) for each in tried]
         if self.decided.harm:
             found.insert(0, self._candidate(bucket_name(self.decided), self.decided.harm, kept=False))
         return Chosen(best.way, tuple(found), best.report)
+
+    def _behind(self, best: "_Tried") -> str:
+        return "the buckets that were asked for are right" if _asked_for(best, self.decided) else "slower"
 
     def _candidate(self, name: str, reason: str, *, kept: bool) -> Candidate:
         return Candidate(method=self.program.method.name, name=name, kept=kept, reason=reason)
@@ -108,8 +111,9 @@ class Judge:
                 with writer.stage(msgspec.structs.replace(self.config, targets=(built,))) as staged:
                     try:
                         self._try(each, staged)
-                    except VerifyError as error:
-                        each.error, each.reason = error, f"wrong: {error.message}"
+                    except (VerifyError, ExecutorFailed) as error:
+                        each.reason = f"wrong: {error.message}"
+                        each.error = VerifyError(error.message, hint=error.hint)
         return True
 
     def _try(self, each: "_Tried", staged: Artifact) -> None:
@@ -135,12 +139,16 @@ def _seconds(session: Session, inputs: dict[str, np.ndarray]) -> float:
 
 def _fastest(right: Sequence[_Tried], decided: Plan) -> _Tried:
     best = right[0]
-    if decided.asked and len(best.way.parts) > 1:  # somebody said which buckets to make
+    if _asked_for(best, decided):
         return best
     for other in right[1:]:
         if _ratio(best, other) > MARGIN:
             best = other
     return best
+
+
+def _asked_for(each: _Tried, decided: Plan) -> bool:
+    return decided.asked and each.way.name == bucket_name(decided)
 
 
 def _ratio(one: _Tried, other: _Tried) -> float:

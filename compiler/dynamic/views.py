@@ -36,6 +36,7 @@ def split_views(exported: torch.export.ExportedProgram) -> None:
             for old, new in reversed(groups):
                 value = _regrouped(graph, value, old, new, node)
         node.replace_all_uses_with(value)
+        exported.graph_signature.replace_all_uses(node.name, value.name)  # where it is a result
         graph.erase_node(node)
     graph.lint()
     exported.graph_module.recompile()
