@@ -49,11 +49,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Part:
-    """One module of a stage: the program that it was made from, and the sizes of its bucket, see `ModuleBuild`."""
+    """One module of a stage: the program that it was made from, its method and the sizes of its bucket, see
+    `ModuleBuild`."""
 
     lowered: Lowered
     module: iree.Module
     dims: Mapping[str, int] = field(default_factory=dict[str, int])
+    method: str = METHOD
 
 
 def lower(job: Job, tools: Tools) -> str:
@@ -151,7 +153,7 @@ def write(
     for target, parts in builds:
         modules = tuple(
             ModuleBuild(
-                method=METHOD,
+                method=part.method,
                 module=writer.add_blob(part.module.code, MODULE_MEDIA_TYPE),
                 size=len(part.module.code),
                 dims=dict(part.dims),

@@ -1,6 +1,7 @@
 """An artifact that exists against a source that can be run."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -9,12 +10,14 @@ from infc.errors import VerifyError
 
 from ..runtime.artifact import Artifact, Method, TargetBuild, VerifyReport, rewrite
 from ..runtime.targets import choose, obstacle
-from .doors import Request, read_source
+from .doors import Request, read_sources
 from .dynamic.buckets import trial_sizes
 from .dynamic.request import axes_of
 from .export import Program, export
 from .identity import source_digest
 from .importer import import_program
+from .methods import merged
+from .source import METHOD
 from .verify import verify
 from .weights import WeightTable
 
@@ -27,25 +30,38 @@ def check_against(artifact: Artifact, source: str, request: Request, *, trials: 
         VerifyError: interfaces or numbers differ.
         ArtifactError: this host can run none of the targets.
     """
-    method = artifact.method()
-    read = read_source(source, request)
+    methods = artifact.config.interface.methods
+    if not request.methods and [method.name for method in methods] != [METHOD]:
+        request = replace(request, methods=tuple(method.name for method in methods))
+    read = read_sources(source, request)
     # What was exported before has its dims; elsewhere they were asked for when the artifact was compiled.
-    program = export(read, None if read.exported is not None else axes_of(method))
+    axes = None if read[0].exported is not None else axes_of(methods[0])
+    programs = [export(each, axes) for each in read]
+    _check_interface(source, [program.method for program in programs], methods)
+    choose(artifact)
+    reports: dict[str, VerifyReport] = {}
+    for build in artifact.config.targets:
+        if obstacle(build):
+            continue
+        found = [
+            verify(artifact, program, trials=trials, seed=seed, target=build.target, sizes=_sizes(build, method, seed))
+            for program, method in zip(programs, methods, strict=True)
+        ]
+        reports[build.target] = merged(methods, found)
+    return Checked(artifact, source, programs, reports)
+
+
+def _check_interface(source: str, found: Sequence[Method], expected: Sequence[Method]) -> None:
     # How arguments are given is not compared: a .pt2 knows less of it than the module it was made from.
-    if msgspec.structs.replace(program.method, takes=method.takes) != method:
+    same = len(found) == len(expected) and all(
+        msgspec.structs.replace(one, takes=other.takes) == other for one, other in zip(found, expected, strict=True)
+    )
+    if not same:
+        here, there = ("; ".join(map(_signature, each)) for each in (found, expected))
         raise VerifyError(
-            f"{source} has another interface than the artifact: {_signature(program.method)}, not {_signature(method)}",
+            f"{source} has another interface than the artifact: {here}, not {there}",
             hint="is it the model that the artifact was compiled from? compile it again",
         )
-    choose(artifact)
-    reports = {
-        build.target: verify(
-            artifact, program, trials=trials, seed=seed, target=build.target, sizes=_sizes(build, method, seed)
-        )
-        for build in artifact.config.targets
-        if not obstacle(build)
-    }
-    return Checked(artifact, source, program, reports)
 
 
 def _sizes(build: TargetBuild, method: Method, seed: int) -> list[dict[str, int]]:
@@ -60,7 +76,7 @@ class Checked:
 
     artifact: Artifact
     source: str
-    program: Program
+    programs: Sequence[Program]
     reports: dict[str, VerifyReport]
 
     def write(self, out: Path) -> str:
@@ -73,8 +89,9 @@ class Checked:
             ArtifactError: `out` cannot be written.
         """
         weights = WeightTable()
-        import_program(self.program, weights)
-        found = source_digest(self.program, weights)
+        for program in self.programs:
+            import_program(program, weights)
+        found = source_digest(self.programs, weights)
         config = self.artifact.config
         if found != config.source:
             raise VerifyError(
@@ -94,4 +111,5 @@ class Checked:
 def _signature(method: Method) -> str:
     inputs = ", ".join(f"{s.name}: {s.dtype}{list(s.shape)}" for s in method.inputs)
     outputs = ", ".join(f"{s.name}: {s.dtype}{list(s.shape)}" for s in method.outputs)
-    return f"({inputs}) -> ({outputs})"
+    name = "" if method.name == METHOD else method.name
+    return f"{name}({inputs}) -> ({outputs})"

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
@@ -14,28 +13,17 @@ import torch
 from infc.errors import ArtifactError, CompileError, UsageError
 
 from ..runtime.artifact import (
-    SCHEMA_VERSION,
-    UNKNOWN,
     Artifact,
     ArtifactWriter,
     Config,
-    Cost,
-    Interface,
-    MemoryStep,
-    Method,
-    Slab,
-    Stage,
     TargetBuild,
-    Toolchain,
 )
-from ..runtime.artifact.dtypes import byte_size
-from ..runtime.shapes import sized
 from ..runtime.targets import missing_device, obstacle
 from . import build, targets
 from .cache import Cache
 from .cache_folder import cache_folder, cache_limit
 from .children import Children, Limits
-from .doors import Request, read_source
+from .doors import Request, read_sources
 from .dynamic import Dynamic
 from .dynamic.candidates import Plan, build_all, import_all, plan
 from .dynamic.selection import Chosen, Judge
@@ -43,12 +31,10 @@ from .export import Program, decompose, trace
 from .finished import Shelf
 from .identity import source_digest
 from .importer import import_program
+from .methods import STAGE, build_methods, new_config, verify_all, with_builds
 from .temps import Temps
 from .tools import Tools
-from .verify import verify
 from .weights import WeightTable
-
-STAGE = "main"  # one stage for now: the whole model
 
 
 @dataclass(frozen=True)
@@ -119,45 +105,41 @@ def compile_model(
             if ready:
                 return CompileResult(Path(out), *ready, clock.seconds, cached=True)
         with clock.stage("load"):
-            model = read_source(source, options.request)
+            models = read_sources(source, options.request)
         with clock.stage("export"):
-            traced = trace(model, options.dynamic.axes)
+            traced = [trace(model, options.dynamic.axes) for model in models]
         if shelf:
             with clock.stage("look up"):
-                ready = (key := shelf.of_traced(traced)) and shelf.take(key, out)
+                ready = (key := shelf.of_traced(*traced)) and shelf.take(key, out)
             if ready:
                 return CompileResult(Path(out), *ready, clock.seconds, cached=True)
         with clock.stage("export"):
-            program = decompose(traced)
-            decided = _plan(program, options)
+            programs = [decompose(each) for each in traced]
+            program = programs[0]
+            decided = _plan(programs, options)
         weights = WeightTable()
         with clock.stage("import"):
-            imported = import_program(program, weights)
-            source_id, doubles = source_digest(program, weights), _has_doubles(program, weights)
-        config = _config(options.name or _default_name(model.name), program, source_id)
+            imported = [import_program(each, weights) for each in programs]
+            source_id, doubles = source_digest(programs, weights), _has_doubles(programs, weights)
+        config = new_config(options.name or _default_name(models[0].name), programs, source_id)
         if decided is None:
-            job = build.Job(imported, doubles)
-            with clock.stage("lower"):
-                [lowered] = build.lower_all([job], chosen, tools)
-            with clock.stage("compile"):
-                [modules] = build.compile_all([job], [lowered], chosen, tools)
-            kept = [(build.Part(*pair),) for pair in zip(lowered, modules, strict=True)]
+            kept = build_methods(programs, imported, chosen, tools, clock.stage, doubles=doubles)
             tried = None
         else:
             with clock.stage("import buckets"):
-                programs = import_all(program, imported, weights, decided, doubles=doubles)
+                buckets = import_all(program, imported[0], weights, decided, doubles=doubles)
             with clock.stage("compile"):
-                ways = build_all(programs, chosen, decided, tools)
+                ways = build_all(buckets, chosen, decided, tools)
             with clock.stage("choose"):
                 judge = Judge(program, decided, weights, config, options.trials, options.seed, options.verify)
                 tried = [judge.choose(*each) for each in zip(ways, chosen, strict=True)]
             kept = [each.way.parts for each in tried]
         with clock.stage("weights"):
             builds = build.write(writer, STAGE, weights, list(zip(chosen, kept, strict=True)))
-        config = _with_builds(config, program.method, builds, kept[0])
+        config = with_builds(config, builds, kept[0])
         with clock.stage("verify"), writer.stage(config) as staged:
             if tried is None:
-                builds = tuple(_verified(staged, each, program, options) for each in builds)
+                builds = tuple(_verified(staged, each, programs, options) for each in builds)
             else:  # compared already, module by module, to be chosen
                 builds = tuple(_chosen(*each, options) for each in zip(builds, tried, strict=True))
         with clock.stage("write"):
@@ -178,14 +160,16 @@ def _asked(options: CompileOptions, chosen: Sequence[targets.Target]) -> list[st
     return [*map(repr, said), *devices]
 
 
-def _verified(staged: Artifact, built: TargetBuild, program: Program, options: CompileOptions) -> TargetBuild:
+def _verified(
+    staged: Artifact, built: TargetBuild, programs: Sequence[Program], options: CompileOptions
+) -> TargetBuild:
     """The build with its report; without one where this host cannot run it, or where that was not wanted."""
     if not options.verify:
         return msgspec.structs.replace(built, skipped=True)
     if obstacle(built):
         return built
     try:
-        report = verify(staged, program, trials=options.trials, seed=options.seed, target=built.target)
+        report = verify_all(staged, programs, trials=options.trials, seed=options.seed, target=built.target)
     except ArtifactError as error:  # there is none yet that the user could do something about
         raise CompileError(
             f"the module for {built.target} does not load: {error.message.removeprefix(f'{staged.path}: ')}",
@@ -203,64 +187,24 @@ def _chosen(built: TargetBuild, chosen: Chosen, options: CompileOptions) -> Targ
     )
 
 
-def _plan(program: Program, options: CompileOptions) -> Plan | None:
+def _plan(programs: Sequence[Program], options: CompileOptions) -> Plan | None:
     """What is to be tried for a program whose dims vary; None where none does."""
-    if program.method.dims:
-        return plan(program, options.dynamic.buckets, options.seed)
+    varying = next((program for program in programs if program.method.dims), None)
+    if varying is not None and len(programs) > 1:
+        raise UsageError(
+            f"method {varying.method.name!r} has dims that vary, and there are several methods",
+            hint="one artifact has either: leave out --dynamic, or compile one --method",
+        )
+    if varying is not None:
+        return plan(varying, options.dynamic.buckets, options.seed)
     if options.dynamic.buckets:
         raise UsageError("--bucket: no dim of the model varies", hint="--dynamic ids:0=batch[1..64] makes one vary")
     return None
 
 
-def _config(name: str, program: Program, source: str) -> Config:
-    method = program.method
-    return Config(
-        schema_version=SCHEMA_VERSION,
-        name=name,
-        source=source,
-        toolchain=Toolchain(
-            infc=version("infc"),
-            torch=version("torch").partition("+")[0],
-            torch_mlir=version("torch-mlir"),
-            iree=version("iree-base-compiler"),
-        ),
-        interface=Interface(methods=(method,)),
-        stages=(
-            Stage(
-                name=STAGE,
-                placement="device",
-                inputs=tuple(spec.name for spec in method.inputs),
-                outputs=tuple(spec.name for spec in method.outputs),
-            ),
-        ),
-        targets=(),
-        memory_plan=(),
-        cost=Cost(flops=0, bytes_touched=0, activation_peak=0),
-    )
-
-
-def _with_builds(
-    config: Config, method: Method, builds: tuple[TargetBuild, ...], parts: Sequence[build.Part]
-) -> Config:
-    """The config with its targets, and what the first of them, made of `parts`, says about memory and cost."""
-    cost = Cost(
-        flops=max(part.lowered.flops for part in parts),
-        bytes_touched=_bytes_touched(method, builds[0].stages[0].slab),
-        activation_peak=max(part.module.activation_peak for part in parts),
-    )
-    steps = tuple(MemoryStep(stage=STAGE, key=use.key) for use in build.uses_of(parts))
-    return msgspec.structs.replace(config, targets=builds, memory_plan=steps, cost=cost)
-
-
-def _has_doubles(program: Program, weights: WeightTable) -> bool:
-    specs = (*program.method.inputs, *program.method.outputs)
+def _has_doubles(programs: Sequence[Program], weights: WeightTable) -> bool:
+    specs = [spec for each in programs for spec in (*each.method.inputs, *each.method.outputs)]
     return any(spec.dtype == "f64" for spec in specs) or torch.float64 in {t.dtype for t in weights.tensors.values()}
-
-
-def _bytes_touched(method: Method, slab: Slab) -> int:
-    largest = {dim.name: dim.high for dim in method.dims} | {UNKNOWN: 0}
-    values = sum(byte_size(spec.dtype, sized(spec, largest)) for spec in (*method.inputs, *method.outputs))
-    return values + sum(weight.length for weight in slab.weights)
 
 
 def _check(options: CompileOptions) -> None:

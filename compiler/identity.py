@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 import msgspec
 
@@ -9,17 +10,19 @@ from .export import Program
 from .weights import WeightTable
 
 
-def source_digest(program: Program, weights: WeightTable) -> str:
-    """The sha256 of the model's graph, its interface and its weights' contents.
+def source_digest(programs: Sequence[Program], weights: WeightTable) -> str:
+    """The sha256 of the model's graphs, its interface and its weights' contents.
 
-    How arguments are given is no part of it: a `.pt2` knows less of that than the module that it was made
-    from.
+    How arguments are given is no part of it: a `.pt2` knows less of that than the module that it was made from.
 
     Args:
-        program: the exported model.
-        weights: of that program, after it was imported.
+        programs: the exported model, once for each of its methods.
+        weights: of those programs, after they were imported.
     """
-    method = msgspec.structs.replace(program.method, takes=())
     contents = [f"{key}={digest}" for key, digest in sorted(weights.digests.items())]
-    parts = [str(program.exported.graph), repr(method), *contents]
-    return f"sha256:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
+    graphs = [
+        part
+        for program in programs
+        for part in (str(program.exported.graph), repr(msgspec.structs.replace(program.method, takes=())))
+    ]
+    return f"sha256:{hashlib.sha256(json.dumps([*graphs, *contents]).encode()).hexdigest()}"

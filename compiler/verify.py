@@ -68,7 +68,8 @@ def verify(
             if isinstance(trial, LeftOut):
                 record.left_out.append(trial)
                 continue
-            actual = session.run({name: to_numpy(tensor) for name, tensor in trial.inputs.items()})
+            given = {name: to_numpy(tensor) for name, tensor in trial.inputs.items()}
+            actual = session.run(given, program.method.name)
             _compare_all(program, reference, trial, actual, record)
     return VerifyReport(
         trials=max(trials, len(sizes)),
