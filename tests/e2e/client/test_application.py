@@ -1,6 +1,7 @@
 """What an application sees: torch.load on a pointer, answered by a real pool."""
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import torch
 import infc
 from infc.errors import InvalidInput, ModelNotFound, PoolUnavailable, RemoteError
 from infc.remote.client import RemoteModule, connect
+from infc.runtime.artifact import Artifact
 
 from .conftest import Served, codegen, pool
 from support import models
@@ -97,6 +99,53 @@ with Stepper(ADDRESS) as model:
         model.forward({"x": x, "mask": None}, [(k, v)])
     except TypeError as error:
         print(type(error).__name__)
+"""
+
+
+def test_two_methods_of_one_model_share_their_weights(tmp_path: Path) -> None:
+    artifact = tmp_path / "coder.infc"
+    source = f"{models.__file__}:coder"
+    command = [sys.executable, "-m", "infc", "compile", source, "--method", "encode", "--method", "decode", "-o"]
+    subprocess.run([*command, artifact], check=True, capture_output=True)
+    with Artifact.open(artifact) as opened:
+        (stage,) = opened.config.targets[0].stages
+        assert [module.method for module in stage.modules] == ["encode", "decode"]
+        held = [(weight.digest, weight.layout) for weight in stage.slab.weights]
+        # Both multiply by `mix.weight`; it is there once. The table is read as rows and, packed, as a matrix.
+        assert len(set(held)) == len(held) <= 4
+        assert len({digest for digest, _ in held}) == 3
+    original, _ = models.coder()
+    ids = torch.randint(0, 500, (1, 7))
+    with pool(artifact) as address:
+        codegen(artifact, tmp_path / "out", tmp_path / "model.pt", address)
+        model = infc.load(tmp_path / "model.pt")
+        hidden = model.encode(ids)
+        torch.testing.assert_close(hidden, original.encode(ids))
+        torch.testing.assert_close(model.decode(hidden)["logits"], original(ids)["logits"], rtol=1e-4, atol=1e-4)
+        again = pickle.loads(pickle.dumps(model))
+        torch.testing.assert_close(again.encode(ids), hidden)
+        with pytest.raises(InvalidInput, match="compiled without its forward") as refused:
+            model(ids)
+        assert "encode, decode" in refused.value.hint
+        with pytest.raises(AttributeError, match="sing"):
+            model.sing  # noqa: B018
+        with pytest.raises(ModelNotFound, match="model 'coder' has no method 'sing'") as missing:
+            model.remote.method("sing")
+        assert "encode, decode" in missing.value.hint
+        arrays = connect(tmp_path / "model.pt").method("decode").infer({"hidden": hidden.numpy()})
+        torch.testing.assert_close(torch.from_numpy(arrays["logits"]), model.decode(hidden)["logits"])
+        environment = os.environ | {"PYTHONPATH": str(tmp_path / "out")}
+        code = CODING.replace("ADDRESS", repr(address))
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+        assert done.stdout.split() == ["(1,", "7,", "64)", "(1,", "7,", "500)"], done.stderr
+
+
+CODING = """
+import numpy as np
+from coder_client import Coder
+with Coder(ADDRESS) as model:
+    hidden = model.encode(np.zeros((1, 7), "i8"))
+    print(hidden.shape, model.decode(hidden)["logits"].shape)
 """
 
 
