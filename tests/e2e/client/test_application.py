@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,7 +115,7 @@ def test_two_methods_of_one_model_share_their_weights(tmp_path: Path) -> None:
         # Both multiply by `mix.weight`; it is there once. The table is read as rows and, packed, as a matrix.
         assert len(set(held)) == len(held) <= 4
         assert len({digest for digest, _ in held}) == 3
-    original, _ = models.coder()
+    original: Any = models.coder()[0]
     ids = torch.randint(0, 500, (1, 7))
     with pool(artifact) as address:
         codegen(artifact, tmp_path / "out", tmp_path / "model.pt", address)
