@@ -42,7 +42,7 @@ class Reference:
                 result = self._call(inputs)
         except (Exception, SystemExit) as error:
             raise SourceError(
-                f"PyTorch itself fails on inputs like the example: {one_line(error)}",
+                f"{self._program.source.reference} itself fails on inputs like the example: {one_line(error)}",
                 hint="give example inputs whose integers span the values that the model takes",
             ) from error
         return self._by_name(result)

@@ -44,3 +44,8 @@ class Source:
     exported: torch.export.ExportedProgram | None = None
     onnx: OnnxGraph | None = None
     method: str = METHOD
+
+    @property
+    def reference(self) -> str:
+        """Whose answers the compiled model's are compared with."""
+        return "ONNX Runtime" if self.onnx is not None else "PyTorch"

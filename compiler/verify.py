@@ -62,7 +62,7 @@ def verify(
             inputs give.
     """
     reference = Reference(program)
-    record = _Record()
+    record = _Record(program.source.reference)
     with Session.attach(artifact, target=target) as session:
         for trial in draw_trials(program, reference, trials, seed, sizes):
             if isinstance(trial, LeftOut):
@@ -166,6 +166,7 @@ def _either(one: Disagreement, other: Gap | Disagreement) -> Gap | Disagreement:
 class _Record:
     """The worst of each kind and output, and what was left out."""
 
+    reference: str
     worst: dict[tuple[Values, str], Gap] = field(default_factory=dict[tuple[Values, str], Gap])
     left_out: list[LeftOut] = field(default_factory=list[LeftOut])
 
@@ -178,7 +179,9 @@ class _Record:
         if isinstance(found, Disagreement):
             if not found.blurred or trial.values == "random":
                 hint = _HINT_BLURRED if found.blurred else _HINT
-                raise VerifyError(f"output {spec.name!r}, {trial}: {found.why}", hint=hint)
+                raise VerifyError(
+                    f"output {spec.name!r}, {trial}: {found.why.replace('PyTorch', self.reference)}", hint=hint
+                )
             self._leave_out(trial, f"output {spec.name!r}: {found.why}")
             return
         if found.undecided:
