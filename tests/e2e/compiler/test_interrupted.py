@@ -79,8 +79,9 @@ def running(folder: Path) -> tuple[subprocess.Popen[str], int]:
     (tools / "iree-compile").chmod(0o755)
     environment = {**os.environ, "TOOL": str(tools / "iree-compile")}
     patched = (
-        # Under nohup, SIGHUP is ignored from the start, and infc leaves it so.
+        # Under nohup, SIGHUP is ignored from the start, and behind a script's `&` SIGINT; infc leaves them so.
         "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL);"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"
         "import os, sys, infc.compiler.iree as b; b.BINARY = os.environ['TOOL']; from infc.cli import main; main()"
     )
     process = subprocess.Popen(
