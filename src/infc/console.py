@@ -39,12 +39,12 @@ def exit_code_of(run: Callable[[], object]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader (`| head`) has what it wanted. Python flushes stdout once more at exit: let that go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # the reader (`| head`) has what it wanted
         return 0
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             return _report_bug(error)
+        _drop_output()
         print_error(
             f"cannot write {error.filename or 'the output'}: {error.strerror}", "free some space and run it again"
         )
@@ -61,6 +61,14 @@ def print_error(message: str, hint: str = "") -> None:
     click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True, color=color)
     if hint:
         click.echo(f"\n{click.style('hint:', fg='cyan', bold=True)} {hint}", err=True, color=color)
+
+
+def _drop_output() -> None:
+    """Let what stdout holds and cannot write go nowhere: Python flushes it once more at exit, and would fail again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report_bug(error: Exception) -> int:
