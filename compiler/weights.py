@@ -26,7 +26,7 @@ _CARRIERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 class WeightTable:
     """The logical tensors that left the program, by key, each with its digest.
 
-    Tensors are held as PyTorch holds them; nothing is copied until `encode` packs one for the slab.
+    Tensors are held as PyTorch holds them; nothing is copied until `data` packs one for the slab.
     """
 
     tensors: dict[str, torch.Tensor] = field(default_factory=dict[str, torch.Tensor])
@@ -52,12 +52,9 @@ class WeightTable:
             self.digests[free] = digest
         return free
 
-    def encode(self, key: str, layout: str) -> np.ndarray:
-        """The weight's elements as the slab holds them: C-contiguous, packed as `layout` says, in a carrier dtype."""
-        return _packed(self.tensors[key], layout)
-
     def data(self, uses: "list[WeightUse]") -> Iterator[WeightData]:
-        """The weights of one slab, packed one at a time, in the order of `uses`."""
+        """The weights of one slab, in the order of `uses`: each C-contiguous, packed as its layout says, in a carrier
+        dtype, and only when it is asked for."""
         for use in uses:
             tensor = (
                 transformed(self.tensors, use.source, use.transforms)

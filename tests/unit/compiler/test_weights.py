@@ -6,10 +6,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infc.compiler.weights import WeightTable
+from infc.compiler.weights import WeightTable, WeightUse
 from infc.dialects.layout import Mmt4d, RowMajor, parse_layout
 
 SIZES = st.integers(1, 40)
+
+
+def in_slab(table: WeightTable, layout: str) -> np.ndarray:
+    """The weight `w` as the slab holds it in `layout`."""
+    use = WeightUse("w", table.digests["w"], layout, tuple(table.tensors["w"].shape))
+    (weight,) = table.data([use])
+    return np.asarray(weight.data)
 
 
 @given(n=SIZES, k=SIZES, n0=st.sampled_from([1, 4, 16]), k0=st.sampled_from([1, 2]), transposed=st.booleans())
@@ -18,7 +25,7 @@ def test_every_element_is_in_its_tile_and_the_rest_is_zero(n: int, k: int, n0: i
     table = WeightTable()
     table.add("w", torch.from_numpy(rows.T.copy() if transposed else rows))
     layout = Mmt4d(n0, k0, transposed)
-    packed = table.encode("w", str(layout)).view(np.float32)
+    packed = in_slab(table, str(layout)).view(np.float32)
     assert packed.shape == layout.packed_shape((k, n) if transposed else (n, k))
     for i in range(packed.shape[0] * n0):
         for j in range(packed.shape[1] * k0):
@@ -56,4 +63,4 @@ def test_every_dtype_keeps_its_bits(dtype: torch.dtype) -> None:
     tensor = torch.tensor([[0, 1, 1], [1, 0, 1]]).to(dtype)
     table = WeightTable()
     table.add("w", tensor)
-    assert table.encode("w", "row_major").tobytes() == tensor.view(torch.uint8).numpy().tobytes()
+    assert in_slab(table, "row_major").tobytes() == tensor.view(torch.uint8).numpy().tobytes()
