@@ -49,7 +49,10 @@ def write_directory(folder: Path, files: Mapping[str, bytes]) -> None:
         for name in before.keys() - files.keys():
             folder.joinpath(name).unlink(missing_ok=True)
     except OSError as error:
-        raise ArtifactError(f"cannot write {folder}: {error.strerror or error}") from error
+        raise ArtifactError(
+            f"cannot write {folder}: {error.strerror or error}",
+            hint="name a directory that you may write to, on a disk with room",
+        ) from error
 
 
 def write_pointer(path: Path, data: bytes) -> None:
@@ -74,7 +77,10 @@ def write_pointer(path: Path, data: bytes) -> None:
         finally:
             Path(name).unlink(missing_ok=True)
     except OSError as error:
-        raise ArtifactError(f"cannot write {path}: {error.strerror or error}") from error
+        raise ArtifactError(
+            f"cannot write {path}: {error.strerror or error}",
+            hint="name a directory that you may write to, on a disk with room",
+        ) from error
 
 
 def _is_pointer(path: Path) -> bool:

@@ -87,7 +87,10 @@ def view(config: Config, package: str | None) -> ModelView:
         ArtifactError: its name cannot be written in a pointer, or `package` is no name for a package.
     """
     if not config.name.isprintable():
-        raise ArtifactError(f"the model's name {config.name!r} has characters that cannot be printed")
+        raise ArtifactError(
+            f"the model's name {config.name!r} has characters that cannot be printed",
+            hint="compile the model again under a plain --name",
+        )
     if package is not None and (not package.isidentifier() or keyword.iskeyword(package)):
         raise ArtifactError(f"{package!r} is no name for a Python package", hint="--package my_model_client")
     stem = class_name(config.name)

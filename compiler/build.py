@@ -140,7 +140,10 @@ def uses_of(parts: Sequence[Part]) -> tuple[WeightUse, ...]:
     found: dict[str, WeightUse] = {}
     for use in itertools.chain.from_iterable(part.lowered.uses for part in parts):
         if found.setdefault(use.key, use) != use:
-            raise CompileError(f"weight {use.key!r} is read in two layouts, {found[use.key].layout} and {use.layout}")
+            raise CompileError(
+                f"weight {use.key!r} is read in two layouts, {found[use.key].layout} and {use.layout}",
+                hint="this is a mistake of infc's: please report it, with --save-temps",
+            )
     return tuple(found.values())
 
 

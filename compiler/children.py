@@ -125,7 +125,11 @@ class Children:
                     process_group=0,
                 )
             except OSError as error:
-                raise CompileError(f"{command[0]} does not start: {error.strerror}", stage="start") from error
+                raise CompileError(
+                    f"{command[0]} does not start: {error.strerror}",
+                    stage="start",
+                    hint="is the environment's installation whole? `infc doctor` looks",
+                ) from error
             self._running.add(process)
         _limit(process, resource.RLIMIT_DATA, self.limits.memory)
         # Should infc itself be killed where it cannot clean up, its children end some time all the same.

@@ -190,7 +190,10 @@ def _refuse_effects(exported: torch.export.ExportedProgram) -> None:
         )
     for spec in signature.input_specs:
         if spec.kind in (InputKind.CUSTOM_OBJ, InputKind.TOKEN):
-            raise SourceError(f"the model holds {spec.arg.name!r}, which is no tensor")
+            raise SourceError(
+                f"the model holds {spec.arg.name!r}, which is no tensor",
+                hint="make it a parameter or a buffer, or compute with plain PyTorch operators",
+            )
     for node in exported.graph.nodes:
         if node.target in INEXACT:
             raise SourceError(

@@ -28,7 +28,8 @@ _OPTIONS = (
 _DYNAMIC = (
     click.option(
         "--dynamic", multiple=True, metavar="INPUT:AXIS=NAME[LOW..HIGH],…",
-        help="Dims that vary, such as ids:0=batch[1..64],1=seq[1..512]; inputs share a dim by its name. Repeatable.",
+        help="Dims that vary, such as ids:0=batch[1..64],1=seq[1..512]; others share one by its name, mask:0=batch. "
+        "Repeatable.",
     ),
     click.option(
         "--bucket", "buckets", multiple=True, metavar="NAME=SIZES",

@@ -54,7 +54,11 @@ def _one(tensors: Mapping[str, torch.Tensor], tensor: torch.Tensor, transform: T
         case Quantize():
             return _quantized(tensor, transform)
         case _:
-            raise CompileError(f"weight transform {transform} cannot be done", stage="weights")
+            raise CompileError(
+                f"weight transform {transform} cannot be done",
+                stage="weights",
+                hint="this is a mistake of infc's: please report it, with --save-temps",
+            )
 
 
 def _factor(tensors: Mapping[str, torch.Tensor], eps: float, gamma: str, var: str) -> torch.Tensor:

@@ -54,6 +54,9 @@ def recipe(weight: Any) -> tuple[str, tuple[Transform, ...]]:
 def _digest(digest: str, transform: Transform, digests: Mapping[str, str]) -> str:
     missing = [key for key in others([transform]) if key not in digests]
     if missing:
-        raise CompileError(f"transform {transform} reads weight {missing[0]!r}, whose digest is not known")
+        raise CompileError(
+            f"transform {transform} reads weight {missing[0]!r}, whose digest is not known",
+            hint="run infer-raise-weights first, which gives weights their digests",
+        )
     parts = [digest, str(transform), *(digests[key] for key in others([transform]))]
     return f"sha256:{hashlib.sha256('|'.join(parts).encode()).hexdigest()}"

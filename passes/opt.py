@@ -115,7 +115,9 @@ def _differences(source: str, chunk: str, said: "Sequence[Diagnostic]") -> "list
     try:
         return differences(expectations(chunk), said)
     except ValueError as error:
-        raise CompileError(f"{_name(source)}: {error}", stage="parse") from None
+        raise CompileError(
+            f"{_name(source)}: {error}", stage="parse", hint="the line and column are those of the input"
+        ) from None
 
 
 def _chunks(text: str) -> Iterator[str]:
@@ -147,7 +149,11 @@ def _read(source: str) -> str:
     try:
         return Path(source).read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise CompileError(f"{source} cannot be read: {error}", stage="parse") from error
+        raise CompileError(
+            f"{source} cannot be read: {error}",
+            stage="parse",
+            hint="is the path right, seen from this directory? `-` is standard input",
+        ) from error
 
 
 def _write(output: str, text: str) -> None:
@@ -157,4 +163,8 @@ def _write(output: str, text: str) -> None:
     try:
         Path(output).write_text(text + "\n")
     except OSError as error:
-        raise CompileError(f"{output} cannot be written: {error.strerror}", stage="write") from error
+        raise CompileError(
+            f"{output} cannot be written: {error.strerror}",
+            stage="write",
+            hint="-o FILE in a directory that you may write to",
+        ) from error

@@ -42,7 +42,11 @@ def _run(text: str, pipelines: Sequence[str], tell: Tell) -> list[str]:
     try:
         module = ir.Module.parse(text, make_context())
     except ir.MLIRError as error:
-        raise CompileError(f"what the last stage wrote does not parse: {error}", stage="parse") from error
+        raise CompileError(
+            f"what the last stage wrote does not parse: {error}",
+            stage="parse",
+            hint="this is a mistake of infc's: please report it, with --save-temps",
+        ) from error
     texts: list[str] = []
     for each in pipelines:
         pipeline.run(module.operation, each, lambda step: tell("pass", step))

@@ -49,7 +49,10 @@ def load_array(name: str, source: str) -> np.ndarray:
         with loaded:
             return loaded[_key(name, str(path), key, loaded.files)]
     except FileNotFoundError as error:
-        raise InvalidInput(f"input {name!r}: {path}: no such file") from error
+        raise InvalidInput(
+            f"input {name!r}: {path}: no such file",
+            hint="--input NAME=FILE.npy or NAME=FILE.npz:KEY, seen from this directory",
+        ) from error
     except _UNREADABLE as error:
         # numpy takes everything it does not know for a pickle, and advises to load it all the same.
         reason = "no .npy or .npz, or one with pickled objects" if "pickle" in str(error) else str(error)
@@ -76,7 +79,10 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
     except OSError as error:
-        raise InfcError(f"cannot write {path}: {error.strerror or error}") from error
+        raise InfcError(
+            f"cannot write {path}: {error.strerror or error}",
+            hint="name a file in a directory that you may write to, on a disk with room",
+        ) from error
 
 
 def _split(source: str) -> tuple[Path, str]:

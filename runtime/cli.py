@@ -128,7 +128,7 @@ def _inputs(
         if not separator:
             raise click.UsageError(f"--input {each!r}: expected NAME=FILE")
         if name in inputs:
-            raise InvalidInput(f"input {name!r} is given twice")
+            raise InvalidInput(f"input {name!r} is given twice", hint="give each input once")
         array = load_array(name, source)
         inputs[name] = as_bfloat16(array) if name in bfloat16 else array
     if fill:

@@ -146,10 +146,14 @@ class Session:
                     self._load(way)
                 way.context.invoke(way.function, arguments, results)
         except STATUS_ERRORS as error:
-            raise ExecutorFailed(f"{entry.method.name} failed: {_first_line(error)}") from error
+            raise ExecutorFailed(
+                f"{entry.method.name} failed: {_first_line(error)}",
+                hint="`infc verify OUT.infc SRC` compares the model with its source on this machine",
+            ) from error
         if len(results) != len(entry.outputs):
             raise ExecutorFailed(
-                f"{entry.method.name} returned {len(results)} results, its interface has {len(entry.outputs)}"
+                f"{entry.method.name} returned {len(results)} results, its interface has {len(entry.outputs)}",
+                hint="compile the model again with this infc",
             )
         whole = {output.name: self._read(output, results, number, full) for number, output in enumerate(entry.outputs)}
         if full == sizes:
@@ -211,7 +215,8 @@ class Session:
         if not fits or len(shape) != len(output.shape) or view.byte_length != prod(shape) * output.dtype.itemsize:
             raise ExecutorFailed(
                 f"output {output.name!r} has shape {shape} and {view.byte_length} bytes, its interface says "
-                f"{output.dtype.name}{show(output.shape)}"
+                f"{output.dtype.name}{show(output.shape)}",
+                hint="compile the model again with this infc",
             )
         if not self._mapped:
             return download(self._device, view).view(output.dtype).reshape(shape)

@@ -95,7 +95,7 @@ def parse_sizes(method: Method, texts: Sequence[str]) -> dict[str, int]:
             known = f"dims: {', '.join(dims)}" if dims else f"{method.name} takes fixed shapes only"
             raise UsageError(f"--dim {text!r}: there is no dim {name!r} that varies", hint=known)
         if name in found:
-            raise UsageError(f"--dim names {name!r} twice")
+            raise UsageError(f"--dim names {name!r} twice", hint="one size for each dim")
         found[name] = int(size[:18])
         check_size(dims[name], found[name], f"--dim {text!r}")
     return found

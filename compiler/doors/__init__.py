@@ -20,7 +20,7 @@ def read_source(text: str, request: Request | None = None) -> Source:
     """The model that `text` names, which has one entry point. Raises as `read_sources`."""
     request = request or Request()
     if len(request.methods) > 1:
-        raise UsageError(f"{', '.join(request.methods)}: expected one --method here")
+        raise UsageError(f"{', '.join(request.methods)}: expected one --method here", hint="name one of them")
     return read_sources(text, request)[0]
 
 

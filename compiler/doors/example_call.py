@@ -19,4 +19,7 @@ def example_call(what: str, inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any
         return (), cast("dict[str, Any]", inputs)
     if isinstance(inputs, tuple | list):
         return tuple(cast("list[Any]", inputs)), {}
-    raise SourceError(f"{what}: {type(inputs).__name__}, expected a tuple or a dict of tensors")
+    raise SourceError(
+        f"{what}: {type(inputs).__name__}, expected a tuple or a dict of tensors",
+        hint="return module, (x,) for arguments by position, or module, {'x': x} for arguments by name",
+    )

@@ -59,7 +59,10 @@ def _checked(text: str, made: Any) -> tuple[torch.nn.Module, Any]:
         )
     module, inputs = cast("tuple[Any, Any]", made)
     if not isinstance(module, torch.nn.Module):
-        raise SourceError(f"{text} returned {type(module).__name__} as the model, expected a torch.nn.Module")
+        raise SourceError(
+            f"{text} returned {type(module).__name__} as the model, expected a torch.nn.Module",
+            hint="wrap a function in a module whose forward calls it",
+        )
     return module.eval(), inputs
 
 
@@ -69,7 +72,9 @@ def _import_file(path: Path) -> ModuleType:
     name = f"infc_source_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise SourceError(f"{path} cannot be imported as a Python file")
+        raise SourceError(
+            f"{path} cannot be imported as a Python file", hint="is it a text file of Python, readable by you?"
+        )
     module = importlib.util.module_from_spec(spec)
     # As `python file.py` has it: the file's neighbours can be imported, also later, while the model runs.
     sys.path.insert(0, str(path.resolve().parent))
@@ -86,4 +91,7 @@ def _executed(what: str, run: Callable[[], ModuleType]) -> ModuleType:
     try:
         return run()
     except (Exception, SystemExit) as error:
-        raise SourceError(f"{what} cannot be imported: {one_line(error)}{where(error)}") from error
+        raise SourceError(
+            f"{what} cannot be imported: {one_line(error)}{where(error)}",
+            hint="import it in Python, in this environment, to debug it",
+        ) from error

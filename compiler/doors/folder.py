@@ -32,7 +32,10 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise SourceError(f"{path} cannot be read as JSON: {error}", hint="is it cut short?") from error
     if not isinstance(value, dict):
-        raise SourceError(f"{path} holds a {type(value).__name__}, expected a JSON object")
+        raise SourceError(
+            f"{path} holds a {type(value).__name__}, expected a JSON object",
+            hint="is it the file that save_pretrained wrote?",
+        )
     return cast("dict[str, Any]", value)
 
 
@@ -57,7 +60,10 @@ def _shards(folder: Path) -> list[Path]:
     names = set(cast("dict[str, object]", table).values())
     for name in names:
         if not isinstance(name, str) or Path(name).name != name:
-            raise SourceError(f"{folder / _INDEX} names the shard {name!r}, expected a file of the folder")
+            raise SourceError(
+                f"{folder / _INDEX} names the shard {name!r}, expected a file of the folder",
+                hint="save_pretrained writes shards beside their index",
+            )
         if not (folder / name).is_file():
             raise SourceError(f"{folder} lacks the shard {name}", hint="is the download complete?")
     return sorted(folder / cast("str", name) for name in names)

@@ -55,7 +55,10 @@ def _config(folder: Path) -> Any:
         return transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     # What a strange configuration makes transformers raise is not documented: anything from KeyError to OSError.
     except Exception as error:
-        raise SourceError(f"{folder / 'config.json'} is no configuration: {one_line(error)}") from error
+        raise SourceError(
+            f"{folder / 'config.json'} is no configuration: {one_line(error)}",
+            hint="transformers' AutoConfig has to read it",
+        ) from error
 
 
 def _load(folder: Path, config: Any, task: str) -> Any:

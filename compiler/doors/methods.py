@@ -19,7 +19,7 @@ def check_methods(methods: Sequence[str]) -> None:
         if not name.isidentifier() or name.startswith("_"):
             raise UsageError(f"--method {name!r} is no name of a method", hint="--method encode --method decode")
         if methods.count(name) > 1:
-            raise UsageError(f"--method {name!r} is given twice")
+            raise UsageError(f"--method {name!r} is given twice", hint="name each method once")
 
 
 def sources_of(text: str, name: str, module: torch.nn.Module, inputs: Any, methods: Sequence[str]) -> list[Source]:

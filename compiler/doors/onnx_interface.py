@@ -46,7 +46,7 @@ def method_of(model: Any) -> tuple[Method, tuple[torch.Tensor, ...]]:
         dtype, shape = _type(f"output {each.name!r}", each)
         outputs.append(TensorSpec(name=each.name, dtype=TORCH_DTYPES[dtype], shape=shape))
     if not outputs:
-        raise SourceError("the model has no output")
+        raise SourceError("the model has no output", hint="name what the graph is to compute among its outputs")
     method = Method(
         name=METHOD,
         inputs=tuple(inputs),

@@ -52,8 +52,8 @@ def parse_inputs(texts: Iterable[str]) -> dict[str, Shape]:
             raise UsageError(f"--input {text!r}: there is no dtype {dtype!r}", hint=f"dtypes: {', '.join(_DTYPES)}")
         dims = tuple(int(dim[:18]) for dim in match["dims"].split("x")[:-1])
         if not 0 < torch.Size(dims).numel() <= _LARGEST:
-            raise UsageError(f"--input {text!r} has no elements, or more than {_LARGEST}")
+            raise UsageError(f"--input {text!r} has no elements, or more than {_LARGEST}", hint="--input ids=1x128xi64")
         if name in found:
-            raise UsageError(f"--input names {name!r} twice")
+            raise UsageError(f"--input names {name!r} twice", hint="say each input once")
         found[name] = Shape(dims, _DTYPES[dtype])
     return found

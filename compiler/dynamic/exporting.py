@@ -37,7 +37,8 @@ def check_axes(axes: Axes, method: Method) -> None:
                 raise UsageError(
                     f"--dynamic {name}:{axis}={dim.name}: the input has {len(shape)} dims, 0 to {len(shape) - 1}"
                     if shape
-                    else f"--dynamic {name}:{axis}={dim.name}: the input is a single number"
+                    else f"--dynamic {name}:{axis}={dim.name}: the input is a single number",
+                    hint="axes are counted from 0; a single number has none",
                 )
             size = shape[axis]
             if isinstance(size, int) and not dim.low <= size <= dim.high:
@@ -139,7 +140,10 @@ def method_with_names(method: Method, exported: torch.export.ExportedProgram, as
             wanted = asked.inputs[place].shape[axis] if asked else f"{_identifier(spec.name)}_{axis}"
             named[size] = _dim(spec, axis, str(size), str(wanted), constraints, asked)
     if len({dim.name for dim in named.values()}) < len(named):
-        raise SourceError(f"two dims would both be called {[dim.name for dim in named.values()]}")
+        raise SourceError(
+            f"two dims would both be called {[dim.name for dim in named.values()]}",
+            hint="export it again with inputs of other names",
+        )
 
     def shape(spec: TensorSpec) -> TensorSpec:
         sizes = [size if isinstance(size, int) else named[size].name if size in named else UNKNOWN

@@ -1,7 +1,7 @@
 """What the command line says about dynamic dims: `--dynamic ids:0=batch[1..64],1=seq[1..512]`, `--bucket batch=1,8`."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from infc.errors import UsageError
@@ -10,7 +10,7 @@ from ...runtime.artifact import Dim, Method
 
 Axes = Mapping[str, Mapping[int, Dim]]  # of each input, by name, the dims that vary, by axis
 
-_AXIS = re.compile(r"(?P<axis>\d+)=(?P<name>[A-Za-z_]\w*)\[(?P<low>\d+)\.\.(?P<high>\d+)\]", re.ASCII)
+_AXIS = re.compile(r"(?P<axis>\d+)=(?P<name>[A-Za-z_]\w*)(?:\[(?P<low>\d+)\.\.(?P<high>\d+)\])?", re.ASCII)
 _BUCKET = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<sizes>\d+(?:,\d+)*)", re.ASCII)
 _LARGEST = 1 << 31
 _FORM = "--dynamic ids:0=batch[1..64],1=seq[1..512]"
@@ -28,27 +28,32 @@ def parse_dynamic(texts: Iterable[str], buckets: Iterable[str] = ()) -> Dynamic:
     """What the values of `--dynamic` and `--bucket` say.
 
     Raises:
-        UsageError: one has another form, gives an axis twice or one dim two ranges, or a range that is none.
+        UsageError: one has another form, gives an axis twice or one dim two ranges or none, or a range that is none.
     """
     axes: dict[str, dict[int, Dim]] = {}
+    parts = [part for text in texts for part in _parts(text)]
     ranges: dict[str, Dim] = {}
-    for text in texts:
-        name, colon, rest = text.rpartition(":")
-        if not colon or not name:
-            raise UsageError(f"--dynamic {text!r} names no input", hint=_FORM)
-        own = axes.setdefault(name, {})
-        for part in rest.split(","):
-            axis, dim = _dim(text, part)
-            if axis in own:
-                raise UsageError(f"--dynamic {text!r}: axis {axis} of input {name!r} is given twice")
-            known = ranges.setdefault(dim.name, dim)
-            if known != dim:
-                raise UsageError(
-                    f"--dynamic {text!r}: dim {dim.name!r} is from {dim.low} to {dim.high} here and from {known.low} "
-                    f"to {known.high} elsewhere",
-                    hint="inputs that share a dim name it alike; dims of different ranges have different names",
-                )
-            own[axis] = dim
+    for part in parts:
+        known = ranges.setdefault(part.dim.name, part.dim) if part.dim.high else part.dim
+        if known != part.dim:
+            raise UsageError(
+                f"--dynamic {part.text!r}: dim {part.dim.name!r} is from {part.dim.low} to {part.dim.high} here and "
+                f"from {known.low} to {known.high} elsewhere",
+                hint="inputs that share a dim name it alike; dims of different ranges have different names",
+            )
+    for part in parts:
+        own = axes.setdefault(part.input, {})
+        if part.axis in own:
+            raise UsageError(
+                f"--dynamic {part.text!r}: axis {part.axis} of input {part.input!r} is given twice",
+                hint="one name for each axis",
+            )
+        if part.dim.name not in ranges:
+            raise UsageError(
+                f"--dynamic {part.text!r}: nothing says the range of {part.dim.name!r}",
+                hint=f"say it once: {part.dim.name}[1..64]",
+            )
+        own[part.axis] = ranges[part.dim.name]
     return Dynamic(axes, _buckets(buckets))
 
 
@@ -73,20 +78,43 @@ def check_buckets(buckets: Mapping[str, tuple[int, ...]], dims: Iterable[Dim]) -
         dim = ranges[name]
         for size in sizes:
             if not dim.low <= size <= dim.high:
-                raise UsageError(f"--bucket {name}={size} is out of the range of {name}, {dim.low} to {dim.high}")
+                raise UsageError(
+                    f"--bucket {name}={size} is out of the range of {name}, {dim.low} to {dim.high}",
+                    hint="sizes within the range that --dynamic, or the exported program, gives the dim",
+                )
 
 
-def _dim(text: str, part: str) -> tuple[int, Dim]:
-    match = _AXIS.fullmatch(part)
-    if match is None:
-        raise UsageError(f"--dynamic {text!r}: {part!r} is no AXIS=NAME[LOW..HIGH]", hint=_FORM)
+@dataclass(frozen=True)
+class _Part:
+    """One axis of what `text` says about an input. A dim whose range is said elsewhere has none: it ends at 0."""
+
+    text: str
+    input: str
+    axis: int
+    dim: Dim
+
+
+def _parts(text: str) -> Iterator[_Part]:
+    name, colon, rest = text.rpartition(":")
+    if not colon or not name:
+        raise UsageError(f"--dynamic {text!r} names no input", hint=_FORM)
+    for part in rest.split(","):
+        match = _AXIS.fullmatch(part)
+        if match is None:
+            raise UsageError(f"--dynamic {text!r}: {part!r} is no AXIS=NAME[LOW..HIGH]", hint=_FORM)
+        yield _Part(text, name, int(match["axis"][:9]), _dim(text, match))
+
+
+def _dim(text: str, match: re.Match[str]) -> Dim:
+    if match["low"] is None:
+        return Dim(name=match["name"], low=0, high=0)
     low, high = (min(int(match[end][:18]), _LARGEST) for end in ("low", "high"))
     if not 1 <= low < high < _LARGEST:
         raise UsageError(
             f"--dynamic {text!r}: {match['name']} is from {match['low']} to {match['high']}",
             hint="the smallest size, at least 1, then a larger one: batch[1..64]",
         )
-    return int(match["axis"][:9]), Dim(name=match["name"], low=low, high=high)
+    return Dim(name=match["name"], low=low, high=high)
 
 
 def _buckets(texts: Iterable[str]) -> dict[str, tuple[int, ...]]:
@@ -96,6 +124,8 @@ def _buckets(texts: Iterable[str]) -> dict[str, tuple[int, ...]]:
         if match is None:
             raise UsageError(f"--bucket {text!r} is no NAME=SIZES", hint="--bucket batch=1,8,64")
         if match["name"] in found:
-            raise UsageError(f"--bucket names {match['name']!r} twice")
+            raise UsageError(
+                f"--bucket names {match['name']!r} twice", hint="all sizes of a dim in one: --bucket batch=1,8,64"
+            )
         found[match["name"]] = tuple(sorted({int(size[:18]) for size in match["sizes"].split(",")}))
     return found

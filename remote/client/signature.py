@@ -147,7 +147,9 @@ class Signature:
             if name not in by_name:
                 raise InvalidInput(f"model {model!r} takes no argument {name!r} by name", hint=self._hint())
             if name in given:
-                raise InvalidInput(f"argument {name!r} of model {model!r} was given by position and by name")
+                raise InvalidInput(
+                    f"argument {name!r} of model {model!r} was given by position and by name", hint="give it once"
+                )
             given[name] = value
         return given
 

@@ -59,7 +59,9 @@ def to_error(call: grpc.RpcError, *, what: str, address: str, seconds: float) ->
         seconds: the deadline that the call had.
     """
     if not isinstance(call, grpc.Call):
-        return RemoteError(f"{what} at {address} failed: {call}")
+        return RemoteError(
+            f"{what} at {address} failed: {call}", hint="is something else than a pool of infc's listening there?"
+        )
     code, details = call.code(), call.details() or ""
     kind = _CLASSES.get(code, RemoteError)
     trailing: Iterable[tuple[str, str | bytes]] = call.trailing_metadata() or ()  # pyright: ignore[reportAssignmentType]

@@ -87,7 +87,10 @@ def from_wire(response: Any, expected: tuple[Tensor, ...], *, model: str) -> dic
     """
     raws: list[bytes] = list(response.raw_output_contents)
     if raws and len(raws) != len(response.outputs):
-        raise RemoteError(f"model {model!r} answered {len(response.outputs)} outputs with {len(raws)} contents")
+        raise RemoteError(
+            f"model {model!r} answered {len(response.outputs)} outputs with {len(raws)} contents",
+            hint="is it a pool of infc's, of this version?",
+        )
     found: dict[str, Array] = {}
     for index, output in enumerate(response.outputs):
         shape, dtype = tuple(output.shape), _dtype(output, model)
@@ -101,7 +104,10 @@ def _elements(output: Any, raw: bytes | None, dtype: DTypeInfo, shape: tuple[int
     else:
         flat = _typed(output, dtype, model)
     if min(shape, default=0) < 0 or flat.nbytes != math.prod(shape) * dtype.size:
-        raise RemoteError(f"output {output.name!r} of model {model!r} has {flat.nbytes} bytes for {dtype.name}{shape}")
+        raise RemoteError(
+            f"output {output.name!r} of model {model!r} has {flat.nbytes} bytes for {dtype.name}{shape}",
+            hint="is it a pool of infc's, of this version?",
+        )
     return flat.view(dtype.numpy).reshape(shape)
 
 
@@ -110,20 +116,32 @@ def _typed(output: Any, dtype: DTypeInfo, model: str) -> Array:
     try:
         return np.array(values, dtype.numpy).view(np.uint8)
     except OverflowError as error:
-        raise RemoteError(f"output {output.name!r} of model {model!r} has a value that is no {dtype.name}") from error
+        raise RemoteError(
+            f"output {output.name!r} of model {model!r} has a value that is no {dtype.name}",
+            hint="is it a pool of infc's, of this version?",
+        ) from error
 
 
 def _expected(tensor: Tensor, found: Mapping[str, Array], model: str) -> Array:
     array = found.get(tensor.name)
     if array is None:
-        raise RemoteError(f"model {model!r} did not answer with output {tensor.name!r}")
+        raise RemoteError(
+            f"model {model!r} did not answer with output {tensor.name!r}",
+            hint="is it a pool of infc's, of this version?",
+        )
     if array.dtype != tensor.dtype.numpy or not tensor.admits(array.shape):
-        raise RemoteError(f"model {model!r} answered {array.dtype}{array.shape}, announced was {tensor}")
+        raise RemoteError(
+            f"model {model!r} answered {array.dtype}{array.shape}, announced was {tensor}",
+            hint="is it a pool of infc's, of this version?",
+        )
     return array
 
 
 def _dtype(entry: Any, model: str) -> DTypeInfo:
     dtype = by_oip(entry.datatype)
     if dtype is None:
-        raise RemoteError(f"{entry.name!r} of model {model!r} is of type {entry.datatype!r}, which infc does not know")
+        raise RemoteError(
+            f"{entry.name!r} of model {model!r} is of type {entry.datatype!r}, which infc does not know",
+            hint="infc calls models whose inputs and outputs are numbers or booleans",
+        )
     return dtype

@@ -116,7 +116,10 @@ def _shaped(entry: Any, flat: np.ndarray) -> np.ndarray:
     try:
         return flat.reshape(shape)
     except ValueError as error:
-        raise InvalidInput(f"input {entry.name!r} has shape {list(shape)[:8]}…: {error}") from error
+        raise InvalidInput(
+            f"input {entry.name!r} has shape {list(shape)[:8]}…: {error}",
+            hint="sizes are 0 or more, and the shape has as many elements as are sent",
+        ) from error
 
 
 def _from_raw(entry: Any, info: DTypeInfo, data: bytes) -> np.ndarray:

@@ -59,7 +59,9 @@ class Worker:
             PoolUnavailable: the worker was closed.
         """
         if self._closed:
-            raise PoolUnavailable("the pool is being stopped")
+            raise PoolUnavailable(
+                "the pool is being stopped", hint="call again: another pool, or this one once it is back"
+            )
         if self._executor is None or self._lost(self._executor):
             self._executor = asyncio.create_task(self._start())
         return await asyncio.shield(self._executor)
@@ -76,7 +78,10 @@ class Worker:
         for _ in range(TRIES):
             executor = await self.start()
             if call.abandoned or loop.time() >= call.deadline:
-                raise DeadlineExceeded("the deadline passed before an executor could begin with the request")
+                raise DeadlineExceeded(
+                    "the deadline passed before an executor could begin with the request",
+                    hint="give the call more time, or the pool more executors",
+                )
             overdue = loop.call_at(max(call.deadline, loop.time() + self._patience), executor.kill)
             _log.debug("executor %d runs %s", executor.pid, call.work.message.model)
             try:

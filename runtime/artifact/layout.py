@@ -94,7 +94,7 @@ class DirLayout:
         except (FileNotFoundError, NotADirectoryError):
             raise ArtifactError(f"{self.path}: {missing}", hint=FETCH_AGAIN) from None
         except OSError as error:
-            raise ArtifactError(f"{path}: {error.strerror}") from error
+            raise ArtifactError(f"{path}: {error.strerror}", hint="is the path right, and may you read it?") from error
         if not stat.S_ISREG(found.st_mode):
             raise ArtifactError(f"{path}: a link or special file, expected a regular file", hint=FETCH_AGAIN)
         return Blob(path, 0, found.st_size)
@@ -140,7 +140,10 @@ def read(layout: Layout, blob: Blob, what: str, limit: int) -> bytes:
         ArtifactError: it is larger than `limit` bytes, or the file ends before it does.
     """
     if blob.length > limit:
-        raise ArtifactError(f"{layout.path}: {what} has {blob.length} bytes, more than the {limit} it may have")
+        raise ArtifactError(
+            f"{layout.path}: {what} has {blob.length} bytes, more than the {limit} it may have",
+            hint="is it an artifact of infc's, and whole?",
+        )
     return b"".join(pieces(layout, blob, what))
 
 

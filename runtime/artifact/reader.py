@@ -212,7 +212,7 @@ def _manifest_entry(layout: Layout) -> Descriptor:
     marker = read(layout, layout.document(OCI_LAYOUT_FILE), OCI_LAYOUT_FILE, _INDEX_LIMIT)
     version = _decode(layout, marker, LayoutFile, OCI_LAYOUT_FILE).image_layout_version
     if version != "1.0.0":
-        raise ArtifactError(f"{layout.path}: imageLayoutVersion {version!r}, this infc reads '1.0.0'")
+        raise ArtifactError(f"{layout.path}: imageLayoutVersion {version!r}, expected '1.0.0'")
     raw = read(layout, layout.document(INDEX_FILE), INDEX_FILE, _INDEX_LIMIT)
     manifests = _decode(layout, raw, Index, INDEX_FILE).manifests
     if len(manifests) != 1 or manifests[0].media_type != MANIFEST_MEDIA_TYPE:

@@ -81,7 +81,9 @@ class SlabBuilder:
             ArtifactError: a key that is already there, or data that does not match dtype and shape.
         """
         if weight.key in self._places:
-            raise ArtifactError(f"weight {weight.key!r} occurs twice in one slab")
+            raise ArtifactError(
+                f"weight {weight.key!r} occurs twice in one slab", hint="weights of one slab have names of their own"
+            )
         self._places[weight.key] = None
         data = weight.view()
         if len(data) >= GATHER:

@@ -55,11 +55,14 @@ def open_tar(path: Path) -> TarLayout:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe must not make us wait
     except OSError as error:
-        raise ArtifactError(f"{path}: {error.strerror}") from error
+        raise ArtifactError(f"{path}: {error.strerror}", hint="is the path right, and may you read it?") from error
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
-            raise ArtifactError(f"{path}: neither a directory nor a regular file")
+            raise ArtifactError(
+                f"{path}: neither a directory nor a regular file",
+                hint="an artifact is a file that `infc compile` wrote, or a directory",
+            )
         members = predicted_members(path, fd, status.st_size) or _scan(path, fd, status.st_size)
     except BaseException:
         os.close(fd)

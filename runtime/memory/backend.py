@@ -118,5 +118,8 @@ class FileBacked:
     def _place(self, chunk: str) -> _Place:
         place = self._places.get(chunk)
         if place is None:
-            raise InfcError(f"chunk {chunk} is not one of this backend's {len(self._places)}, or it is closed")
+            raise InfcError(
+                f"chunk {chunk} is not one of this backend's {len(self._places)}, or it is closed",
+                hint="chunks are numbered from 0, until the backend is closed",
+            )
         return place

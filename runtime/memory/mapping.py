@@ -74,7 +74,8 @@ class Mapping:
             if self._filled % mmap.PAGESIZE or self._filled + length > self.length:
                 raise ArtifactError(
                     f"{self._where}: {length} bytes do not fit behind {self._filled} of {self.length}, "
-                    f"which must be whole pages of {mmap.PAGESIZE}"
+                    f"which must be whole pages of {mmap.PAGESIZE}",
+                    hint="is the artifact whole? `infc verify` checks every byte",
                 )
             if offset + length > size:
                 # Touching a page past the end would kill the process with SIGBUS.

@@ -115,7 +115,10 @@ class Residency:
             InfcError: it is pinned or not there.
         """
         if chunk not in self._sizes or chunk in self._pins:
-            raise InfcError(f"chunk {chunk!r} is {'pinned' if chunk in self._pins else 'not in the tier'}")
+            raise InfcError(
+                f"chunk {chunk!r} is {'pinned' if chunk in self._pins else 'not in the tier'}",
+                hint="policies name chunks of the tier that are not pinned",
+            )
         self.used -= self._sizes.pop(chunk)
         self._policy.removed(chunk)
 
@@ -142,7 +145,7 @@ class Residency:
             InfcError: it is not pinned.
         """
         if chunk not in self._pins:
-            raise InfcError(f"chunk {chunk!r} is not pinned")
+            raise InfcError(f"chunk {chunk!r} is not pinned", hint="every unpin follows a pin")
         self._pins[chunk] -= 1
         if not self._pins[chunk]:
             del self._pins[chunk]

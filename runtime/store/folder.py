@@ -118,7 +118,9 @@ class Locks:
             try:
                 fd = os.open(path, flags | os.O_CREAT, 0o644)
             except OSError as error:
-                raise ArtifactError(f"cannot lock {self._folder.path}: {error.strerror}") from error
+                raise ArtifactError(
+                    f"cannot lock {self._folder.path}: {error.strerror}", hint="may you write there?"
+                ) from error
         try:
             if not _try(fd, kind):
                 if on_wait:

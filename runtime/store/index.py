@@ -94,7 +94,9 @@ def read_index(folder: Folder) -> dict[str, Descriptor]:
             raise ArtifactError(f"{folder.index} is missing", hint=CHECK) from None
         return {}  # its maker was stopped before it wrote the first
     except OSError as error:
-        raise ArtifactError(f"{folder.index}: {error.strerror}") from error
+        raise ArtifactError(
+            f"{folder.index}: {error.strerror}", hint="is it the path of a store, and may you read it?"
+        ) from error
     if len(raw) > INDEX_LIMIT:
         raise ArtifactError(f"{folder.index} has more than the {INDEX_LIMIT} bytes it may have", hint=CHECK)
     return decode_index(raw, str(folder.index))

@@ -67,7 +67,10 @@ class StoreLayout:
             with Locks(self._folder).blobs(alone=False):
                 self._upstream.fetch(self._folder, wanted)
         except OSError as error:
-            raise ArtifactError(f"cannot write to {self._folder.path}: {os.strerror(error.errno or 0)}") from error
+            raise ArtifactError(
+                f"cannot write to {self._folder.path}: {os.strerror(error.errno or 0)}",
+                hint="is there room, and may you write there?",
+            ) from error
 
     def close(self) -> None:
         self._held.close()

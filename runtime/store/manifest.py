@@ -21,12 +21,17 @@ def decode_manifest(raw: bytes, where: str) -> Manifest:
     try:
         manifest = msgspec.json.decode(raw, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ArtifactError(f"{where}: the manifest is not valid: {error}") from error
+        raise ArtifactError(
+            f"{where}: the manifest is not valid: {error}", hint="`infc store check` says what is wrong with a store"
+        ) from error
     if manifest.artifact_type != ARTIFACT_TYPE:
         raise ArtifactError(f"{where}: a manifest of {manifest.artifact_type!r}, expected {ARTIFACT_TYPE!r}")
     for blob in (manifest.config, *manifest.layers):
         if not is_digest(blob.digest) or blob.size < 0:
-            raise ArtifactError(f"{where}: the manifest names {blob.digest!r} of {blob.size} bytes, which is no blob")
+            raise ArtifactError(
+                f"{where}: the manifest names {blob.digest!r} of {blob.size} bytes, which is no blob",
+                hint="`infc store check` says what is wrong with a store",
+            )
     return manifest
 
 

@@ -42,7 +42,9 @@ class Upstream:
         try:
             self._files, self._root = fsspec.url_to_fs(self.url)
         except (ValueError, ImportError, OSError) as error:
-            raise ArtifactError(f"{url}: {error}") from error
+            raise ArtifactError(
+                f"{url}: {error}", hint="the address of a store: a folder, or one that HTTP or fsspec reaches"
+            ) from error
         # Over HTTP a blob is one request, read as it comes: not every server sends ranges.
         self._options = {"block_size": 0} if parts.scheme in ("http", "https") else {}
 
@@ -80,7 +82,9 @@ class Upstream:
         try:
             return str(msgspec.json.decode(raw)["name"])
         except (msgspec.DecodeError, LookupError, TypeError) as error:
-            raise ArtifactError(f"{self.url}: the config has no name: {error}") from error
+            raise ArtifactError(
+                f"{self.url}: the config has no name: {error}", hint="is it an artifact of infc's?"
+            ) from error
 
     def document(self, blob: Descriptor) -> bytes:
         """A manifest or a config.
@@ -112,7 +116,10 @@ class Upstream:
         for piece in self._pieces(name):
             data += piece
             if len(data) > limit:
-                raise ArtifactError(f"{self.url}/{name} has more than the {limit} bytes it may have")
+                raise ArtifactError(
+                    f"{self.url}/{name} has more than the {limit} bytes it may have",
+                    hint="is it an artifact of infc's?",
+                )
         return data
 
     def _pieces(self, name: str) -> Iterator[bytes]:

@@ -70,7 +70,10 @@ def _factory(name: str) -> PolicyFactory:
     try:
         return cast(PolicyFactory, plugins[0].load())
     except (ImportError, AttributeError) as error:
-        raise UsageError(f"policy {name!r} ({plugins[0].value}) cannot be loaded: {error}") from error
+        raise UsageError(
+            f"policy {name!r} ({plugins[0].value}) cannot be loaded: {error}",
+            hint="does the package that brings the policy import, alone, in this environment?",
+        ) from error
 
 
 def _plugins() -> dict[str, list[EntryPoint]]:

@@ -35,7 +35,10 @@ class Hardware:
                 hint="--tier device=24GiB:1TB/s --tier dram=256GiB:25GB/s --tier disk=all:2GB/s, for example",
             )
         if len({tier.name for tier in self.tiers}) < len(self.tiers):
-            raise UsageError(f"two tiers have one name: {', '.join(tier.name for tier in self.tiers)}")
+            raise UsageError(
+                f"two tiers have one name: {', '.join(tier.name for tier in self.tiers)}",
+                hint="give every tier a name of its own",
+            )
         if self.devices < 1 or self.devices_per_host < 1:
             raise UsageError(f"{self.devices} devices, {self.devices_per_host} on a host; expected 1 or more of each")
         if self.window < 0 or self.compute < 0:

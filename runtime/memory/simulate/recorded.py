@@ -47,7 +47,7 @@ def recorded(text: str) -> Workload:
             f"trace {name!r}: {reason}", hint="give a CSV file, or zipf:…, diurnal:… or bursts:…"
         ) from error
     if not len(at):
-        raise InfcError(f"trace {name!r} has a header and no calls")
+        raise InfcError(f"trace {name!r} has a header and no calls", hint="one line a call below the header")
     order = np.argsort(at, kind="stable")
     names = {model: number for number, model in enumerate(dict.fromkeys(models))}
     drawn = options.sizes(len(names))
@@ -141,7 +141,10 @@ def _lines(path: Path, file: TextIO) -> Iterator[str]:
     for number in count(1):
         line = file.readline(_LONGEST)
         if len(line) == _LONGEST:
-            raise InfcError(f"trace {str(path)!r}, line {number} has {_LONGEST} characters: this is no CSV file")
+            raise InfcError(
+                f"trace {str(path)!r}, line {number} has {_LONGEST} characters: this is no CSV file",
+                hint="a trace is text: a header, then one line a call",
+            )
         if not line:
             return
         yield line

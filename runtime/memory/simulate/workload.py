@@ -33,7 +33,7 @@ class Workload:
         if not len(self.at) or len(self.at) != len(self.model):
             raise InfcError(f"the trace has {len(self.at)} calls, expected 1 or more")
         if not np.isfinite(self.at).all() or (np.diff(self.at) < 0).any():
-            raise InfcError("the trace's times are not finite numbers in order")
+            raise InfcError("the trace's times are not finite numbers in order", hint="sort the calls by their time")
         if self.sizes.min() < 1:
             raise InfcError(f"model {int(self.sizes.argmin())} has {int(self.sizes.min())} bytes, expected 1 or more")
 

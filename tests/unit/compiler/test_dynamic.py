@@ -41,7 +41,7 @@ def mean(*, masked: bool) -> Source:
     return Source("mean", Mean(masked).eval(), (torch.randn(2, 5, 4), torch.ones(2, 5, dtype=torch.int64)))
 
 
-AXES = parse_dynamic(["x:0=batch[1..9],1=seq[2..24]", "mask:0=batch[1..9],1=seq[2..24]"]).axes
+AXES = parse_dynamic(["x:0=batch[1..9],1=seq[2..24]", "mask:0=batch,1=seq"]).axes
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,8 @@ AXES = parse_dynamic(["x:0=batch[1..9],1=seq[2..24]", "mask:0=batch[1..9],1=seq[
         (["ids:0=b[1..99999999999999999999999]"], [], "b is from 1 to 9999"),
         (["ids:0=b[1..2],0=c[1..2]"], [], "axis 0 of input 'ids' is given twice"),
         (["ids:0=b[1..2]", "mask:0=b[1..3]"], [], "dim 'b' is from 1 to 3 here and from 1 to 2 elsewhere"),
+        (["ids:0=b"], [], "nothing says the range of 'b'"),
+        (["ids:0=b[]"], [], "is no AXIS=NAME[LOW..HIGH]"),
         ([], ["batch"], "'batch' is no NAME=SIZES"),
         ([], ["b=1", "b=2"], "names 'b' twice"),
     ],
@@ -64,6 +66,12 @@ def test_what_cannot_be_parsed(texts: list[str], buckets: list[str], message: st
     with pytest.raises(UsageError) as caught:
         parse_dynamic(texts, buckets)
     assert message in caught.value.message
+
+
+@pytest.mark.parametrize("texts", [["x:0=b[1..9]", "mask:0=b"], ["mask:0=b", "x:0=b[1..9]"]])
+def test_a_range_is_said_once(texts: list[str]) -> None:
+    both = {"x": {0: Dim(name="b", low=1, high=9)}, "mask": {0: Dim(name="b", low=1, high=9)}}
+    assert parse_dynamic(texts).axes == both
 
 
 @pytest.mark.parametrize(
