@@ -56,11 +56,7 @@ class WeightTable:
         """The weights of one slab, in the order of `uses`: each C-contiguous, packed as its layout says, in a carrier
         dtype, and only when it is asked for."""
         for use in uses:
-            tensor = (
-                transformed(self.tensors, use.source, use.transforms)
-                if use.transforms
-                else self.tensors[_logical(use.key)]
-            )
+            tensor = transformed(self.tensors, use.source, use.transforms)
             yield WeightData(
                 key=use.key,
                 digest=use.digest,
@@ -73,13 +69,13 @@ class WeightTable:
 
 @dataclass(frozen=True)
 class WeightUse:
-    """A weight as the lowered program reads it; a derived one with the weight and the transforms that make it."""
+    """A weight as the lowered program reads it; `source` is the key of the tensor that `transforms` make it of."""
 
     key: str
     digest: str
     layout: str
     shape: tuple[int, ...]
-    source: str = ""
+    source: str
     transforms: tuple[Transform, ...] = ()
 
 
@@ -98,11 +94,6 @@ def weight_uses(module: ir.Operation) -> list[WeightUse]:
                 source, transforms = recipe(weight)
                 found[key] = WeightUse(key, weight.digest.value, weight.layout.value, shape, source, transforms)
     return list(found.values())
-
-
-def _logical(key: str) -> str:
-    """The key of the tensor that a weight is made from; `infer-pack-weights` may have put the layout behind an `@`."""
-    return key.partition("@")[0]
 
 
 def _packed(tensor: torch.Tensor, layout: str) -> np.ndarray:

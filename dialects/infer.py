@@ -27,7 +27,8 @@ class Infer(ext.Dialect, name="infer"):
 class Weight(Infer.Operation, name="weight", traits=[ext.Pure]):
     """A weight that lies outside of the IR, in the slab of its stage.
 
-    - `key` names it among the module's parameters.
+    - `key` names it among the module's parameters. It may end with the layout, `w@mmt4d[16,1]`, so that one slab can
+      hold a weight in several.
     - `digest` is the sha256 of the logical tensor (dtype, shape, contents), so that tied or equal weights are known as
       one.
     - `logical` is the tensor's type before it is packed.
@@ -173,8 +174,11 @@ def _derivation_problem(op: Any, key: str) -> str:
         transforms = parse_transforms([step.value for step in steps])
     except ValueError as error:
         return f"weight {key!r}: {error}"
-    expected = derived_key(text(op, "source"), transforms)
-    return "" if key == expected else f"weight {key!r}: a weight derived like this has the key {expected!r}"
+    source = text(op, "source")
+    expected = derived_key(source, transforms)
+    if key in (expected, derived_key(source, transforms, text(op, "layout"))):
+        return ""
+    return f"weight {key!r}: a weight derived like this has the key {expected!r}"
 
 
 def _stage_problem(op: Any) -> str:

@@ -10,6 +10,15 @@ from .verifying import declared, in_module, integer, symbol, text, verify
 CHUNK_BYTES = 2 * 1024 * 1024
 
 
+# What each operation about one weight says: which, and in which slab.
+_WEIGHT_IN_SLAB: dict[str, type] = {"slab": ir.FlatSymbolRefAttr, "key": ir.StringAttr}
+
+
+def _verify_use(op: Any) -> bool:
+    """The slab exists, and the weight has a key."""
+    return verify(op, _WEIGHT_IN_SLAB, _use_problem)
+
+
 class Mem(ext.Dialect, name="mem"):
     """When a forward pass needs which weights: known at compile time, before any sample of it was taken.
 
@@ -60,8 +69,7 @@ class Prefetch(Mem.Operation, name="prefetch"):
     @staticmethod
     def verify_invariants(op: Any) -> bool:
         """The slab exists and is at least as large as the weight."""
-        expected = {"slab": ir.FlatSymbolRefAttr, "key": ir.StringAttr, "bytes": ir.IntegerAttr}
-        return verify(op, expected, _prefetch_problem)
+        return verify(op, {**_WEIGHT_IN_SLAB, "bytes": ir.IntegerAttr}, _prefetch_problem)
 
 
 class Require(Mem.Operation, name="require"):
@@ -77,10 +85,7 @@ class Require(Mem.Operation, name="require"):
     slab: ir.FlatSymbolRefAttr
     key: ir.StringAttr
 
-    @staticmethod
-    def verify_invariants(op: Any) -> bool:
-        """The slab exists."""
-        return verify(op, {"slab": ir.FlatSymbolRefAttr, "key": ir.StringAttr}, _use_problem)
+    verify_invariants = staticmethod(_verify_use)
 
 
 class Release(Mem.Operation, name="release"):
@@ -96,10 +101,7 @@ class Release(Mem.Operation, name="release"):
     slab: ir.FlatSymbolRefAttr
     key: ir.StringAttr
 
-    @staticmethod
-    def verify_invariants(op: Any) -> bool:
-        """The slab exists."""
-        return verify(op, {"slab": ir.FlatSymbolRefAttr, "key": ir.StringAttr}, _use_problem)
+    verify_invariants = staticmethod(_verify_use)
 
 
 def _slab_problem(op: Any) -> str:

@@ -181,9 +181,12 @@ def parse_transforms(texts: Sequence[str]) -> tuple[Transform, ...]:
     return tuple(parse_transform(text) for text in texts)
 
 
-def derived_key(source: str, transforms: Sequence[Transform]) -> str:
-    """The key of the weight that `transforms` make of the weight `source`: `a.weight|permute[1,0]|cast[f16]`."""
-    return "|".join([source, *map(str, transforms)])
+def derived_key(source: str, transforms: Sequence[Transform], layout: str = "") -> str:
+    """The key of the weight that `transforms` make of the weight `source`: `a.weight|permute[1,0]|cast[f16]`.
+
+    With a `layout` behind it, `…@mmt4d[16,1]`, where one slab holds the weight in several.
+    """
+    return "|".join([source, *map(str, transforms)]) + (f"@{layout}" if layout else "")
 
 
 def others(transforms: Sequence[Transform]) -> list[str]:

@@ -9,7 +9,7 @@ from torch_mlir import ir
 from infc.errors import CompileError
 
 from ..dialects.infer import Weight
-from ..dialects.layout import parse_layout
+from ..dialects.layout import Layout, parse_layout
 from ..dialects.transforms import Transform, derived_key, others, parse_transforms
 
 
@@ -30,8 +30,9 @@ def derive(
     source, steps = recipe(weight)
     steps = (*steps, *transforms)
     element_type = ir.Type.parse(element)
+    named = layout if _is_named_by_layout(weight) else ""
     derived = Weight(
-        key=ir.StringAttr.get(derived_key(source, steps)),
+        key=ir.StringAttr.get(derived_key(source, steps, named)),
         digest=ir.StringAttr.get(digest),
         layout=ir.StringAttr.get(layout),
         logical=ir.TypeAttr.get(ir.RankedTensorType.get(shape, element_type)),
@@ -47,8 +48,33 @@ def recipe(weight: Any) -> tuple[str, tuple[Transform, ...]]:
     """The key of the source's weight that `weight` is computed from, and how; its own and nothing when it is not."""
     attributes = weight.operation.attributes
     if "source" not in attributes:
-        return weight.key.value, ()
+        return weight.key.value.removesuffix(_suffix(weight)), ()
     return attributes["source"].value, parse_transforms([step.value for step in attributes["transforms"]])
+
+
+def packed(weight: Any, layout: Layout, *, by_layout: bool) -> Any:
+    """The same weight at the insertion point, packed as `layout`; called after it too with `by_layout`."""
+    kind = ir.RankedTensorType(weight.logical.value)
+    source, steps = recipe(weight)
+    replacement = Weight(
+        key=ir.StringAttr.get(derived_key(source, steps, str(layout) if by_layout else "")),
+        digest=weight.digest,
+        layout=ir.StringAttr.get(str(layout)),
+        logical=weight.logical,
+        result=ir.RankedTensorType.get(layout.packed_shape(kind.shape), kind.element_type),
+    )
+    for name in ("source", "transforms"):
+        if name in weight.operation.attributes:
+            replacement.operation.attributes[name] = weight.operation.attributes[name]
+    return replacement
+
+
+def _is_named_by_layout(weight: Any) -> bool:
+    return weight.key.value.endswith(_suffix(weight))
+
+
+def _suffix(weight: Any) -> str:
+    return f"@{weight.layout.value}"
 
 
 def _digest(digest: str, transform: Transform, digests: Mapping[str, str]) -> str:

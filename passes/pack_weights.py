@@ -11,6 +11,7 @@ from infc.errors import CompileError
 from ..dialects.infer import Weight
 from ..dialects.layout import Mmt4d
 from .base import Pass
+from .derive import packed
 from .walk import operations
 
 LARGEST_TILE = 256
@@ -73,16 +74,8 @@ class PackWeights(Pass):
 
     def _pack(self, weight: Any, products: "list[_Product]") -> None:
         layout = Mmt4d(self.n0, self.k0, transposed=not products[0].transposes)
-        kind = weight.results[0].type
         with weight.location, ir.InsertionPoint(weight):
-            packed = ir.RankedTensorType.get(layout.packed_shape(kind.shape), kind.element_type)
-            replacement = Weight(
-                key=ir.StringAttr.get(f"{weight.key.value}@{layout}") if self.by_layout else weight.key,
-                digest=weight.digest,
-                layout=ir.StringAttr.get(str(layout)),
-                logical=weight.logical,
-                result=packed,
-            )
+            replacement = packed(weight, layout, by_layout=bool(self.by_layout))
         for product in products:
             self._rewrite(product, replacement.results[0])
         for product in products:

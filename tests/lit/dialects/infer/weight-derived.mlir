@@ -8,3 +8,12 @@ func.func @derived() -> tensor<3x20xf16> {
                          logical = tensor<3x20xf16>} : () -> tensor<3x20xf16>
   return %w : tensor<3x20xf16>
 }
+
+// The layout may stand behind the recipe, as it does where a slab holds the weight in several.
+// CHECK-LABEL: func.func @named_by_layout
+func.func @named_by_layout() -> tensor<1x20x16x1xf16> {
+  // CHECK: key = "a|cast[f16]@mmt4d[16,1]"
+  %w = "infer.weight"() {key = "a|cast[f16]@mmt4d[16,1]", digest = "sha256:0", source = "a", transforms = ["cast[f16]"],
+                         layout = "mmt4d[16,1]", logical = tensor<3x20xf16>} : () -> tensor<1x20x16x1xf16>
+  return %w : tensor<1x20x16x1xf16>
+}
