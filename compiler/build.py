@@ -2,8 +2,10 @@
 
 import itertools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from torch_mlir import ir
 
@@ -14,12 +16,15 @@ from ..passes.cost import flops
 from ..passes.runner import make_context
 from ..runtime.artifact import MODULE_MEDIA_TYPE, ArtifactWriter, ModuleBuild, Slab, StageBuild, TargetBuild
 from . import iree
+from .children import Stopped
 from .importer import Imported
 from .optimizer import optimize
 from .source import METHOD
 from .targets import Target
 from .tools import Tools
 from .weights import WeightTable, WeightUse, weight_uses
+
+T = TypeVar("T")
 
 _BINDINGS = threading.Lock()
 
@@ -35,16 +40,37 @@ class Lowered:
 
 @dataclass(frozen=True)
 class Job:
-    """One program to be built. `label` tells its files apart from those of others, `.b8`; empty for the only one.
+    """One program to be built: a method, at all sizes or at the `sizes` of its dims.
 
-    `doubles` keeps f64: see `iree.compile_text`. `several` says that others read the same weights, each perhaps in a
-    layout of its own: packed weights are then called after their layouts too.
+    `label` tells its files apart from those of others, `.b8`; empty for the only one. `doubles` keeps f64: see
+    `iree.compile_text`. `several` says that others read the same weights, each perhaps in a layout of its own: packed
+    weights are then called after their layouts too. `candidate` says that there is another way if it does not compile.
     """
 
     imported: Imported
-    doubles: bool = False
+    method: str = METHOD
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     label: str = ""
+    doubles: bool = False
     several: bool = False
+    candidate: bool = False
+
+
+@dataclass(frozen=True)
+class Build:
+    """One module to be made: a job for a target, as a part of a stage."""
+
+    stage: str
+    job: Job
+    target: Target
+
+    @property
+    def key(self) -> "Key":
+        """What tells it from the others of a compile."""
+        return self.stage, self.job.label, self.target.name
+
+
+Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -84,55 +110,57 @@ def _read(text: str) -> tuple[tuple[WeightUse, ...], int]:
         return tuple(weight_uses(module)), flops(module)
 
 
-def lower_all(jobs: Sequence[Job], targets: Sequence[Target], tools: Tools) -> list[list[Lowered]]:
-    """Every program for each target, `[job][target]`. What targets share is done once.
+def build_all(
+    builds: Sequence[Build], tools: Tools, stage: Callable[[str], AbstractContextManager[None]]
+) -> dict[Key, Part | CompileError]:
+    """Every module, or for a candidate why it does not compile. What several builds share is done once.
+
+    `stage` is entered around each stage, with its name.
 
     Raises:
-        CompileError: of the first that fails.
+        CompileError: of the first that fails and is no candidate.
     """
-    shared = tools.map(lambda job: lower(job, tools), jobs)
-    packings = _by_packing(targets)
-    pairs = [(index, packing) for index in range(len(jobs)) for packing in packings]
+    names = {each.target.packing: _file_name(each.target) for each in builds}
+    several = len({each.target.name for each in builds}) > 1
 
-    def one(pair: tuple[int, str]) -> Lowered:
-        index, packing = pair
-        label = _label(jobs[index], packing, packings)
-        return lay_out(shared[index], packing, label, tools, several=jobs[index].several)
+    def label(build: Build) -> str:
+        return build.job.label if len(names) == 1 else f"{build.job.label}.{names[build.target.packing]}"
 
-    found = dict(zip(pairs, tools.map(one, pairs), strict=True))
-    return [[found[index, target.packing] for target in targets] for index in range(len(jobs))]
+    def layout(build: Build) -> Lowered | CompileError:
+        text, job = shared[build.job.label], build.job
+        if isinstance(text, CompileError):
+            return text
+        return _tried(job, lambda: lay_out(text, build.target.packing, label(build), tools, several=job.several))
 
+    def part(build: Build) -> Part | CompileError:
+        found, job, target = lowered[build.job.label, build.target.packing], build.job, build.target
+        if isinstance(found, CompileError):
+            return found
+        script = f"{job.label}.{_file_name(target)}" if several else job.label
+        tools.temps.command(iree.flags(target, doubles=job.doubles), f"iree{label(build)}.mlir", script)
+        module = _tried(job, lambda: iree.compile_text(found.text, target, tools, doubles=job.doubles))
+        return module if isinstance(module, CompileError) else Part(found, module, job.sizes, job.method)
 
-def compile_all(
-    jobs: Sequence[Job], lowered: Sequence[Sequence[Lowered]], targets: Sequence[Target], tools: Tools
-) -> list[list[iree.Module]]:
-    """Machine code of every program for each target, `[job][target]`.
-
-    Raises:
-        CompileError: of the first that fails.
-    """
-    packings = _by_packing(targets)
-    for job, target in itertools.product(jobs, targets):
-        script = job.label if len(targets) == 1 else f"{job.label}.{_file_name(target)}"
-        source = f"iree{_label(job, target.packing, packings)}.mlir"
-        tools.temps.command(iree.flags(target, doubles=job.doubles), source, script)
-    pairs = list(itertools.product(range(len(jobs)), range(len(targets))))
-
-    def one(pair: tuple[int, int]) -> iree.Module:
-        job, target = pair
-        text, doubles = lowered[job][target].text, jobs[job].doubles
-        return iree.compile_text(text, targets[target], tools, doubles=doubles)
-
-    modules = iter(tools.map(one, pairs))
-    return [[next(modules) for _ in targets] for _ in jobs]
+    jobs = {each.job.label: each.job for each in builds}
+    layouts = {(each.job.label, each.target.packing): each for each in builds}
+    with stage("lower"):
+        texts = tools.map(lambda job: _tried(job, lambda: lower(job, tools)), jobs.values())
+        shared = dict(zip(jobs, texts, strict=True))
+        lowered = dict(zip(layouts, tools.map(layout, layouts.values()), strict=True))
+    with stage("compile"):
+        parts = tools.map(part, builds)
+    return {each.key: made for each, made in zip(builds, parts, strict=True)}
 
 
-def _by_packing(targets: Sequence[Target]) -> dict[str, Target]:
-    return {target.packing: target for target in targets}
-
-
-def _label(job: Job, packing: str, packings: Mapping[str, Target]) -> str:
-    return job.label if len(packings) == 1 else f"{job.label}.{_file_name(packings[packing])}"
+def _tried(job: Job, make: Callable[[], T]) -> T | CompileError:
+    try:
+        return make()
+    except Stopped:
+        raise
+    except CompileError as error:
+        if job.candidate:
+            return error
+        raise
 
 
 def uses_of(parts: Sequence[Part]) -> tuple[WeightUse, ...]:

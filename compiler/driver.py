@@ -12,28 +12,25 @@ import torch
 
 from infc.errors import ArtifactError, CompileError, UsageError
 
-from ..runtime.artifact import (
-    Artifact,
-    ArtifactWriter,
-    Config,
-    TargetBuild,
-)
+from ..runtime.artifact import Artifact, ArtifactWriter, Config, TargetBuild, VerifyReport
 from ..runtime.targets import missing_device, obstacle
-from . import build, targets
+from . import targets
+from .build import build_all, write
 from .cache import Cache
 from .cache_folder import cache_folder, cache_limit
 from .children import Children, Limits
 from .doors import Request, read_sources
 from .dynamic import Dynamic
-from .dynamic.candidates import Plan, build_all, import_all, plan
 from .dynamic.selection import Chosen, Judge
-from .export import Program, decompose, trace
-from .finished import Shelf
+from .export import Program, Traced, decompose, trace
+from .finished import Lookup, Shelf
 from .identity import source_digest
 from .importer import import_program
-from .methods import STAGE, build_methods, new_config, verify_all, with_builds
+from .methods import merged, new_config, with_builds
+from .plan import STAGE, Entry, Stages, decide, entries
 from .temps import Temps
 from .tools import Tools
+from .verify import verify
 from .weights import WeightTable
 
 
@@ -96,61 +93,62 @@ def compile_model(
     with ArtifactWriter(out) as writer, temps.reproducing(), Children(options.limits) as children:
         cache = Cache(options.cache, cache_limit()) if options.cache else None
         shelf = Shelf(cache, _asked(options, chosen)) if cache and not options.temps else None
-        tools = Tools(children, temps, cache)
-        files = key = None
-        if shelf:
-            with clock.stage("look up"):
-                files = shelf.of_files(source)
-                ready = (key := files and shelf.behind(files)) and shelf.take(key, out)
-            if ready:
-                return CompileResult(Path(out), *ready, clock.seconds, cached=True)
+        known = Lookup(shelf, source, Path(out))
+        with clock.stage("look up"):
+            ready = known.by_files()
+        if ready:
+            return CompileResult(Path(out), *ready, clock.seconds, cached=True)
         with clock.stage("load"):
             models = read_sources(source, options.request)
         with clock.stage("export"):
             traced = [trace(model, options.dynamic.axes) for model in models]
-        if shelf:
-            with clock.stage("look up"):
-                ready = (key := shelf.of_traced(*traced)) and shelf.take(key, out)
-            if ready:
-                return CompileResult(Path(out), *ready, clock.seconds, cached=True)
-        with clock.stage("export"):
-            programs = [decompose(each) for each in traced]
-            program = programs[0]
-            decided = _plan(programs, options)
-        weights = WeightTable()
-        with clock.stage("import"):
-            imported = [import_program(each, weights) for each in programs]
-            source_id, doubles = source_digest(programs, weights), _has_doubles(programs, weights)
-        config = new_config(options.name or _default_name(models[0].name), programs, source_id)
-        if decided is None:
-            kept = build_methods(programs, imported, chosen, tools, clock.stage, doubles=doubles)
-            tried = None
-        else:
-            with clock.stage("import buckets"):
-                buckets = import_all(program, imported[0], weights, decided, doubles=doubles)
-            with clock.stage("compile"):
-                ways = build_all(buckets, chosen, decided, tools)
-            with clock.stage("choose"):
-                judge = Judge(program, decided, weights, config, options.trials, options.seed, options.verify)
-                tried = [judge.choose(*each) for each in zip(ways, chosen, strict=True)]
-            kept = [each.way.parts for each in tried]
-        with clock.stage("weights"):
-            builds = build.write(writer, STAGE, weights, list(zip(chosen, kept, strict=True)))
-        config = with_builds(config, builds, kept[0])
-        with clock.stage("verify"), writer.stage(config) as staged:
-            if tried is None:
-                builds = tuple(_verified(staged, each, programs, options) for each in builds)
-            else:  # compared already, module by module, to be chosen
-                builds = tuple(_chosen(*each, options) for each in zip(builds, tried, strict=True))
-        with clock.stage("write"):
-            config = msgspec.structs.replace(config, targets=builds)
-            manifest = writer.finish(config)
+        with clock.stage("look up"):
+            ready = known.by_traced(traced)
+        if ready:
+            return CompileResult(Path(out), *ready, clock.seconds, cached=True)
+        config, digest = _made(traced, chosen, options, writer, Tools(children, temps, cache), clock.stage)
         if cache:
             with clock.stage("keep"):
-                if shelf and key:
-                    shelf.put(key, files, Path(out))
+                known.keep()
                 cache.trim()
-    return CompileResult(Path(out), manifest, config, clock.seconds)
+    return CompileResult(Path(out), digest, config, clock.seconds)
+
+
+def _made(
+    traced: Sequence[Traced],
+    chosen: Sequence[targets.Target],
+    options: CompileOptions,
+    writer: ArtifactWriter,
+    tools: Tools,
+    stage: Stages,
+) -> tuple[Config, str]:
+    """The config and the manifest's digest of the artifact, which is made and compared."""
+    with stage("export"):
+        programs = [decompose(each) for each in traced]
+        decided = decide(programs, options.dynamic, options.seed)
+    weights = WeightTable()
+    with stage("import"):
+        imported = [import_program(each, weights) for each in programs]
+        source, doubles = source_digest(programs, weights), _has_doubles(programs, weights)
+        methods = entries(programs, imported, decided, weights, doubles=doubles)
+    config = new_config(options.name or _default_name(traced[0].source.name), programs, source)
+    parts = build_all([each for entry in methods for each in entry.builds(chosen)], tools, stage)
+    ways = [[entry.ways(target, parts) for entry in methods] for target in chosen]
+    judge = Judge(weights, config, options.trials, options.seed, options.verify)
+    with stage("choose") if any(decided) else nullcontext():
+        kept = [
+            [judge.choose(entry.program, entry.decided, way, target) for entry, way in zip(methods, own, strict=True)]
+            for target, own in zip(chosen, ways, strict=True)
+        ]
+    modules = [[part for each in own for part in each.way.parts] for own in kept]
+    with stage("weights"):
+        builds = write(writer, STAGE, weights, list(zip(chosen, modules, strict=True)))
+    config = with_builds(config, builds, modules[0])
+    with stage("verify"), writer.stage(config) as staged:
+        compared = tuple(_compared(staged, *each, methods, options) for each in zip(builds, kept, strict=True))
+    with stage("write"):
+        config = msgspec.structs.replace(config, targets=compared)
+        return config, writer.finish(config)
 
 
 def _asked(options: CompileOptions, chosen: Sequence[targets.Target]) -> list[str]:
@@ -160,46 +158,35 @@ def _asked(options: CompileOptions, chosen: Sequence[targets.Target]) -> list[st
     return [*map(repr, said), *devices]
 
 
-def _verified(
-    staged: Artifact, built: TargetBuild, programs: Sequence[Program], options: CompileOptions
+def _compared(
+    staged: Artifact, built: TargetBuild, kept: Sequence[Chosen], methods: Sequence[Entry], options: CompileOptions
 ) -> TargetBuild:
-    """The build with its report; without one where this host cannot run it, or where that was not wanted."""
+    """The build with what was tried for it, and its report: what was compared to be chosen is not compared again.
+
+    Without a report where this host cannot run it, or where that was not wanted.
+    """
+    built = msgspec.structs.replace(built, candidates=tuple(tried for each in kept for tried in each.candidates))
     if not options.verify:
         return msgspec.structs.replace(built, skipped=True)
     if obstacle(built):
         return built
+    reports = [
+        each.report or _verified(staged, built.target, entry.program, options)
+        for each, entry in zip(kept, methods, strict=True)
+    ]
+    return msgspec.structs.replace(built, verify=merged([entry.program.method for entry in methods], reports))
+
+
+def _verified(staged: Artifact, target: str, program: Program, options: CompileOptions) -> VerifyReport:
     try:
-        report = verify_all(staged, programs, trials=options.trials, seed=options.seed, target=built.target)
+        return verify(staged, program, trials=options.trials, seed=options.seed, target=target)
     except ArtifactError as error:  # there is none yet that the user could do something about
         raise CompileError(
-            f"the module for {built.target} does not load: {error.message.removeprefix(f'{staged.path}: ')}",
+            f"the module for {target} does not load: {error.message.removeprefix(f'{staged.path}: ')}",
             hint="if it says `binding count`: one operation reads more tensors than the 32 that IREE's runtime takes; "
             "stack them before it",
             stage="verify",
         ) from error
-    return msgspec.structs.replace(built, verify=report)
-
-
-def _chosen(built: TargetBuild, chosen: Chosen, options: CompileOptions) -> TargetBuild:
-    """The build with what was tried for it, and its report where it was compared."""
-    return msgspec.structs.replace(
-        built, verify=chosen.report, candidates=chosen.candidates, skipped=not options.verify
-    )
-
-
-def _plan(programs: Sequence[Program], options: CompileOptions) -> Plan | None:
-    """What is to be tried for a program whose dims vary; None where none does."""
-    varying = next((program for program in programs if program.method.dims), None)
-    if varying is not None and len(programs) > 1:
-        raise UsageError(
-            f"method {varying.method.name!r} has dims that vary, and there are several methods",
-            hint="one artifact has either: leave out --dynamic, or compile one --method",
-        )
-    if varying is not None:
-        return plan(varying, options.dynamic.buckets, options.seed)
-    if options.dynamic.buckets:
-        raise UsageError("--bucket: no dim of the model varies", hint="--dynamic ids:0=batch[1..64] makes one vary")
-    return None
 
 
 def _has_doubles(programs: Sequence[Program], weights: WeightTable) -> bool:

@@ -93,6 +93,42 @@ class Shelf:
         return key_of([toolchain(), host(), *self.asked, *parts])
 
 
+@dataclass
+class Lookup:
+    """What one compile asks a shelf, and then leaves there. Without a shelf there is never anything.
+
+    Args:
+        source: as the compile was told it.
+        out: where an artifact that is found is written to.
+    """
+
+    shelf: Shelf | None
+    source: str
+    out: Path
+    _files: "Files | None" = None
+    _key: str | None = None
+
+    def by_files(self) -> tuple[str, Config] | None:
+        """Digest and config of what the same files gave, now in `out`. Raises as `Shelf.take`."""
+        if self.shelf is None:
+            return None
+        self._files = self.shelf.of_files(self.source)
+        self._key = self._files and self.shelf.behind(self._files)
+        return self.shelf.take(self._key, self.out) if self._key else None
+
+    def by_traced(self, traced: Sequence[Traced]) -> tuple[str, Config] | None:
+        """Digest and config of what the same programs gave, now in `out`. Raises as `Shelf.take`."""
+        if self.shelf is None:
+            return None
+        self._key = self.shelf.of_traced(*traced)
+        return self.shelf.take(self._key, self.out) if self._key else None
+
+    def keep(self) -> None:
+        """Leave the artifact that was written to `out` for the next time."""
+        if self.shelf and self._key:
+            self.shelf.put(self._key, self._files, self.out)
+
+
 @dataclass(frozen=True)
 class Files:
     """The files of a source as they were when they were hashed."""

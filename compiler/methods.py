@@ -1,7 +1,6 @@
-"""A model's methods side by side: built from the same weights, described in one config, each compared by itself."""
+"""A model's methods side by side: described in one config, compared in one report."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import msgspec
@@ -9,7 +8,6 @@ import msgspec
 from ..runtime.artifact import (
     SCHEMA_VERSION,
     UNKNOWN,
-    Artifact,
     Config,
     Cost,
     Interface,
@@ -24,57 +22,14 @@ from ..runtime.artifact.dtypes import byte_size
 from ..runtime.shapes import sized
 from . import build
 from .export import Program
-from .importer import Imported
-from .targets import Target
-from .tools import Tools
-from .verify import verify
-
-STAGE = "main"  # one stage for now: the whole model
-
-
-def build_methods(
-    programs: Sequence[Program],
-    imported: Sequence[Imported],
-    targets: Sequence[Target],
-    tools: Tools,
-    stage: Callable[[str], AbstractContextManager[None]],
-    *,
-    doubles: bool,
-) -> list[tuple[build.Part, ...]]:
-    """For each target the modules of all methods. `stage` is entered around each stage, with its name.
-
-    Raises:
-        CompileError: of the first that fails.
-    """
-    several = len(programs) > 1
-    jobs = [
-        build.Job(each, doubles, f".{program.method.name}" if several else "", several)
-        for program, each in zip(programs, imported, strict=True)
-    ]
-    with stage("lower"):
-        lowered = build.lower_all(jobs, targets, tools)
-    with stage("compile"):
-        modules = build.compile_all(jobs, lowered, targets, tools)
-    return [
-        tuple(
-            build.Part(lowered[job][target], modules[job][target], method=program.method.name)
-            for job, program in enumerate(programs)
-        )
-        for target in range(len(targets))
-    ]
-
-
-def verify_all(artifact: Artifact, programs: Sequence[Program], *, trials: int, seed: int, target: str) -> VerifyReport:
-    """The comparison of every method with PyTorch, in one report. Raises as `verify`.
-
-    Where there are several methods, their names stand before those of the outputs: `encode:output_0`.
-    """
-    reports = [verify(artifact, each, trials=trials, seed=seed, target=target) for each in programs]
-    return merged([each.method for each in programs], reports)
+from .plan import STAGE
 
 
 def merged(methods: Sequence[Method], reports: Sequence[VerifyReport]) -> VerifyReport:
-    """One report of those of several methods."""
+    """One report of those of several methods.
+
+    Where there are several methods, their names stand before those of the outputs: `encode:output_0`.
+    """
     if len(reports) == 1:
         return reports[0]
     outputs = tuple(

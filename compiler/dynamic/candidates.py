@@ -5,12 +5,10 @@ from dataclasses import dataclass, replace
 
 from infc.errors import CompileError
 
-from .. import build, iree
-from ..build import Job, Part
+from ..build import Build, Job, Key, Part
 from ..export import Program, at_sizes
-from ..importer import Imported, import_program
+from ..importer import import_program
 from ..targets import Target
-from ..tools import Tools
 from ..weights import WeightTable
 from .buckets import Sizes, choose, cover, trial_sizes
 from .padding import harm, show
@@ -55,52 +53,61 @@ def plan(program: Program, asked: Mapping[str, tuple[int, ...]], seed: int) -> P
     return Plan(tuple(buckets), found, tuple(trials), bool(asked), cover(dims, buckets))
 
 
-def import_all(
-    program: Program, imported: Imported, weights: WeightTable, decided: Plan, *, doubles: bool
-) -> list[tuple[Sizes, Job]]:
-    """The programs to be built: the one that takes all sizes, then one for each bucket. They share `weights`."""
-    found: list[tuple[Sizes, Job]] = [({}, Job(imported, doubles, ".dynamic", several=True))]
+def all_jobs(program: Program, weights: WeightTable, decided: Plan | None, own: Job) -> list[Job]:
+    """The programs to be built for a method: the one that takes all sizes, then one for each bucket.
+
+    Args:
+        weights: gets the weights of the buckets, which are those of `own`.
+        decided: what is to be tried where dims vary; None where none does.
+        own: the program as it is; its label begins those of all.
+    """
+    if decided is None:
+        return [own]
+    common = replace(own, several=True, candidate=True)
+    found = [replace(common, label=f"{own.label}.dynamic")]
     for bucket in () if decided.harm else decided.buckets:
-        label = f".{'-'.join(f'{name}{size}' for name, size in bucket.items())}"
+        label = f"{own.label}.{'-'.join(f'{name}{size}' for name, size in bucket.items())}"
         fixed = import_program(at_sizes(program, bucket), weights)
-        found.append((bucket, Job(fixed, doubles, label, several=True)))
+        found.append(replace(common, imported=fixed, sizes=bucket, label=label))
     return found
 
 
-def build_all(
-    programs: Sequence[tuple[Sizes, Job]], targets: Sequence[Target], decided: Plan, tools: Tools
-) -> list[list[Way]]:
-    """The candidates for each target, in the order of preference. One that does not compile is there, and says why.
+def all_builds(stage: str, jobs: Sequence[Job], targets: Sequence[Target]) -> list[Build]:
+    """The modules to be made of a method's jobs: each for each target, and where the dims vary without packing too."""
+    found = [Build(stage, job, target) for target in targets for job in jobs]
+    found += [Build(stage, jobs[0], _plain(target)) for target in targets if jobs[0].candidate and target.packing]
+    return found
+
+
+def ways(
+    stage: str,
+    jobs: Sequence[Job],
+    target: Target,
+    decided: Plan | None,
+    parts: Mapping[Key, Part | CompileError],
+) -> list[Way]:
+    """The candidates for a target, in the order of preference. One that does not compile is there, and says why.
+
+    Where no dim varies there is one.
 
     Raises:
-        CompileError: no candidate for a target compiles.
+        CompileError: no candidate compiles.
     """
-    lowered = tools.map(lambda each: _lowered(each[1], tools), programs)
-    wanted = [(number, target) for target in targets for number in range(len(programs))]
-    wanted += [(0, _plain(target)) for target in targets if target.packing]
-    made = tools.map(lambda each: _part(*programs[each[0]], lowered[each[0]], each[1], tools), wanted)
-    parts = dict(zip(wanted, made, strict=True))
-    return [_ways(programs, target, decided, parts) for target in targets]
 
+    def part(job: Job, of: Target = target) -> Part | CompileError:
+        return parts[Build(stage, job, of).key]
 
-def _ways(
-    programs: Sequence[tuple[Sizes, Job]],
-    target: Target,
-    decided: Plan,
-    parts: Mapping[tuple[int, Target], Part | CompileError],
-) -> list[Way]:
-    found: list[Way] = []
+    if decided is None:
+        return [_way("", [part(jobs[0])])]
+    found = [_way("dynamic, packed weights" if target.packing else "dynamic", [part(jobs[0])])]
     if target.packing:
-        found.append(_way("dynamic, packed weights", [parts[0, target]]))
-        found.append(_way("dynamic", [parts[0, _plain(target)]]))
-    else:
-        found.append(_way("dynamic", [parts[0, target]]))
-    if len(programs) > 1:
-        own = [parts[number, target] for number in range(1, len(programs))]
+        found.append(_way("dynamic", [part(jobs[0], _plain(target))]))
+    if len(jobs) > 1:
         rest = next((way.parts for way in found if way.parts), ())
+        own = [part(job) for job in jobs[1:]]
         found.insert(0, _way(bucket_name(decided), [*own, *(() if decided.covered else rest)]))
     if not any(way.parts for way in found):
-        raise next(part for part in parts.values() if isinstance(part, CompileError))
+        raise next(each for job in jobs if isinstance(each := part(job), CompileError))
     return found
 
 
@@ -119,22 +126,3 @@ def _way(name: str, parts: Sequence[Part | CompileError]) -> Way:
 def _plain(target: Target) -> Target:
     """The target with its weights as PyTorch has them; its name tells its files apart."""
     return replace(target, name=f"{target.name}-plain", packing="")
-
-
-def _lowered(job: Job, tools: Tools) -> str | CompileError:
-    try:
-        return build.lower(job, tools)
-    except CompileError as error:
-        return error
-
-
-def _part(sizes: Sizes, job: Job, text: str | CompileError, target: Target, tools: Tools) -> Part | CompileError:
-    if isinstance(text, CompileError):
-        return text
-    label = f"{job.label}.{target.name.replace(':', '-')}"
-    try:
-        lowered = build.lay_out(text, target.packing, label, tools, several=True)
-        tools.temps.command(iree.flags(target, doubles=job.doubles), f"iree{label}.mlir", label)
-        return Part(lowered, iree.compile_text(lowered.text, target, tools, doubles=job.doubles), sizes)
-    except CompileError as error:
-        return error

@@ -12,7 +12,7 @@ import numpy as np
 
 from infc.errors import ExecutorFailed, VerifyError
 
-from ...runtime.artifact import Artifact, ArtifactWriter, Candidate, Config, VerifyReport
+from ...runtime.artifact import Artifact, ArtifactWriter, Candidate, Config, Interface, VerifyReport
 from ...runtime.inputs import random_inputs
 from ...runtime.session import Session
 from ...runtime.targets import obstacle
@@ -51,24 +51,23 @@ class _Tried:
 
 @dataclass(frozen=True)
 class Judge:
-    """Compares the candidates of one program.
+    """Compares the candidates of methods.
 
-    `config` is that of the artifact; its targets do not matter. `trials` and `seed` as in `verify`; with `compare`
-    false nothing is compared.
+    `config` is that of the artifact; its methods and targets do not matter. `trials` and `seed` as in `verify`; with
+    `compare` false nothing is compared.
     """
 
-    program: Program
-    decided: Plan
     weights: WeightTable
     config: Config
     trials: int
     seed: int
     compare: bool
 
-    def choose(self, ways: Sequence[Way], target: Target) -> Chosen:
+    def choose(self, program: Program, decided: Plan | None, ways: Sequence[Way], target: Target) -> Chosen:
         """Compare the candidates for a target with PyTorch, time those that are right, and keep one.
 
-        Where nothing is compared, or this host cannot run the target, the first that compiled is kept.
+        Where nothing is compared, or this host cannot run the target, the first that compiled is kept. Where no dim
+        varies there is no choice, and nothing is compared yet.
 
         Args:
             ways: the candidates, in the order of preference.
@@ -77,38 +76,51 @@ class Judge:
             VerifyError: every candidate's numbers differ; with the first one's difference.
             SourceError: PyTorch fails on inputs like the example.
         """
-        tried = [_Tried(way, way.failure) for way in ways]
-        compared = self.compare and self._try_all([each for each in tried if not each.reason], target)
-        right = [each for each in tried if not each.reason]
+        if decided is None:
+            return Chosen(ways[0], (), None)
+        return _Contest(self, program, decided, [_Tried(way, way.failure) for way in ways]).decide(target)
+
+
+@dataclass(frozen=True)
+class _Contest:
+    judge: Judge
+    program: Program
+    decided: Plan
+    tried: Sequence[_Tried]
+
+    def decide(self, target: Target) -> Chosen:
+        compared = self.judge.compare and self._try_all([each for each in self.tried if not each.reason], target)
+        right = [each for each in self.tried if not each.reason]
         if not right:
-            raise next(each.error for each in tried if each.error)
+            raise next(each.error for each in self.tried if each.error)
         best = _fastest(right, self.decided) if compared else right[0]
         for each in right:
             if each is not best:
                 each.reason = self._behind(best) if compared else "not compared here; the kept one is preferred"
-        found = [self._candidate(each.way.name, each.reason, kept=each is best) for each in tried]
+        found = [self._candidate(each.way.name, each.reason, kept=each is best) for each in self.tried]
         if self.decided.harm:
             found.insert(0, self._candidate(bucket_name(self.decided), self.decided.harm, kept=False))
         return Chosen(best.way, tuple(found), best.report)
 
-    def _behind(self, best: "_Tried") -> str:
+    def _behind(self, best: _Tried) -> str:
         return "the buckets that were asked for are right" if _asked_for(best, self.decided) else "slower"
 
     def _candidate(self, name: str, reason: str, *, kept: bool) -> Candidate:
         return Candidate(method=self.program.method.name, name=name, kept=kept, reason=reason)
 
-    def _try_all(self, tried: "Sequence[_Tried]", target: Target) -> bool:
+    def _try_all(self, tried: Sequence[_Tried], target: Target) -> bool:
         """Whether this host runs the target. What becomes of each candidate is noted in it."""
+        config = msgspec.structs.replace(self.judge.config, interface=Interface(methods=(self.program.method,)))
         with (
             tempfile.TemporaryDirectory(prefix="infc-") as folder,
             ArtifactWriter(Path(folder) / "candidates", form="dir") as writer,
         ):
-            stage = self.config.stages[0].name
-            builds = build.write(writer, stage, self.weights, [(target, each.way.parts) for each in tried])
+            stage = config.stages[0].name
+            builds = build.write(writer, stage, self.judge.weights, [(target, each.way.parts) for each in tried])
             if any(map(obstacle, builds)):
                 return False
             for each, built in zip(tried, builds, strict=True):
-                with writer.stage(msgspec.structs.replace(self.config, targets=(built,))) as staged:
+                with writer.stage(msgspec.structs.replace(config, targets=(built,))) as staged:
                     try:
                         self._try(each, staged)
                     except (VerifyError, ExecutorFailed) as error:
@@ -116,24 +128,25 @@ class Judge:
                         each.error = VerifyError(error.message, hint=error.hint)
         return True
 
-    def _try(self, each: "_Tried", staged: Artifact) -> None:
+    def _try(self, each: _Tried, staged: Artifact) -> None:
+        method, seed = self.program.method, self.judge.seed
         each.report = verify(
             staged,
             self.program,
-            trials=self.trials,
-            seed=self.seed,
+            trials=self.judge.trials,
+            seed=seed,
             target=staged.config.targets[0].target,
             sizes=self.decided.trials,
         )
         with Session.attach(staged) as session:
-            for sizes in probe_sizes(self.program.method.dims):
-                inputs = random_inputs(self.program.method, np.random.default_rng(self.seed), sizes)
-                each.seconds.append(min(_seconds(session, inputs) for _ in range(_ROUNDS)))
+            for sizes in probe_sizes(method.dims):
+                inputs = random_inputs(method, np.random.default_rng(seed), sizes)
+                each.seconds.append(min(_seconds(session, inputs, method.name) for _ in range(_ROUNDS)))
 
 
-def _seconds(session: Session, inputs: dict[str, np.ndarray]) -> float:
+def _seconds(session: Session, inputs: dict[str, np.ndarray], method: str) -> float:
     start = perf_counter()
-    session.run(inputs)
+    session.run(inputs, method)
     return perf_counter() - start
 
 

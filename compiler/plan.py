@@ -1,0 +1,76 @@
+"""What one compile makes: every module of the artifact in one list, for each stage, method, target and size."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from infc.errors import CompileError, UsageError
+
+from .build import Build, Job, Key, Part
+from .dynamic import Dynamic, candidates
+from .dynamic.candidates import Plan, Way
+from .export import Program
+from .importer import Imported
+from .targets import Target
+from .weights import WeightTable
+
+STAGE = "main"  # one stage for now: the whole model
+
+Stages = Callable[[str], AbstractContextManager[None]]  # entered around each stage of the compile, with its name
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A method on its way: what is decided about its dims, None where none varies, and the programs to be built."""
+
+    program: Program
+    decided: Plan | None
+    jobs: tuple[Job, ...]
+
+    def builds(self, targets: Sequence[Target]) -> list[Build]:
+        """The modules that are made of it."""
+        return candidates.all_builds(STAGE, self.jobs, targets)
+
+    def ways(self, target: Target, parts: Mapping[Key, Part | CompileError]) -> list[Way]:
+        """What it can be run with on a target, in the order of preference; one where no dim varies.
+
+        Raises:
+            CompileError: none compiles.
+        """
+        return candidates.ways(STAGE, self.jobs, target, self.decided, parts)
+
+
+def decide(programs: Sequence[Program], dynamic: Dynamic, seed: int) -> list[Plan | None]:
+    """For each method what is to be tried where its dims vary.
+
+    Raises:
+        UsageError: the buckets that were asked for do not fit.
+        SourceError: PyTorch fails on inputs like the example.
+    """
+    varying = next((program for program in programs if program.method.dims), None)
+    if varying is None and dynamic.buckets:
+        raise UsageError("--bucket: no dim of the model varies", hint="--dynamic ids:0=batch[1..64] makes one vary")
+    if varying is not None and len(programs) > 1:
+        raise UsageError(
+            f"method {varying.method.name!r} has dims that vary, and there are several methods",
+            hint="one artifact has either: leave out --dynamic, or compile one --method",
+        )
+    return [candidates.plan(program, dynamic.buckets, seed) if program.method.dims else None for program in programs]
+
+
+def entries(
+    programs: Sequence[Program],
+    imported: Sequence[Imported],
+    decided: Sequence[Plan | None],
+    weights: WeightTable,
+    *,
+    doubles: bool,
+) -> list[Entry]:
+    """Every method with its jobs, which share `weights`. Raises as `import_program`, for buckets."""
+    several = len(programs) > 1
+    found: list[Entry] = []
+    for program, text, plan in zip(programs, imported, decided, strict=True):
+        name = program.method.name
+        like = Job(text, name, label=f".{name}" if several else "", doubles=doubles, several=several)
+        found.append(Entry(program, plan, tuple(candidates.all_jobs(program, weights, plan, like))))
+    return found
