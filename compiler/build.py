@@ -75,13 +75,14 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Part:
-    """One module of a stage: the program that it was made from, its method and the sizes of its bucket, see
-    `ModuleBuild`."""
+    """One module of a stage: the program that it was made from, its method, the sizes of its bucket, and the masks that
+    must hide no whole row; see `ModuleBuild`."""
 
     lowered: Lowered
     module: iree.Module
     dims: Mapping[str, int] = field(default_factory=dict[str, int])
     method: str = METHOD
+    visible: tuple[str, ...] = ()
 
 
 def lower(job: Job, tools: Tools) -> str:
@@ -188,6 +189,7 @@ def write(
                 module=writer.add_blob(part.module.code, MODULE_MEDIA_TYPE),
                 size=len(part.module.code),
                 dims=dict(part.dims),
+                visible=part.visible,
             )
             for part in parts
         )

@@ -44,7 +44,15 @@ def check_against(artifact: Artifact, source: str, request: Request, *, trials: 
         if obstacle(build):
             continue
         found = [
-            verify(artifact, program, trials=trials, seed=seed, target=build.target, sizes=_sizes(build, method, seed))
+            verify(
+                artifact,
+                program,
+                trials=trials,
+                seed=seed,
+                target=build.target,
+                sizes=_sizes(build, method, seed),
+                visible=_visible(build, method),
+            )
             for program, method in zip(programs, methods, strict=True)
         ]
         reports[build.target] = merged(methods, found)
@@ -66,8 +74,14 @@ def _check_interface(source: str, found: Sequence[Method], expected: Sequence[Me
 
 def _sizes(build: TargetBuild, method: Method, seed: int) -> list[dict[str, int]]:
     """The sizes to compare where dims vary: among them all buckets, and what lies right above them."""
-    buckets = [dict(module.dims) for stage in build.stages for module in stage.modules if module.dims]
+    own = [module for stage in build.stages for module in stage.modules if module.method == method.name]
+    buckets = [dict(module.dims) for module in own if module.dims]
     return trial_sizes(method.dims, buckets, seed) if method.dims else []
+
+
+def _visible(build: TargetBuild, method: Method) -> tuple[str, ...]:
+    own = [module for stage in build.stages for module in stage.modules if module.method == method.name]
+    return next((module.visible for module in own if module.visible), ())
 
 
 @dataclass(frozen=True)

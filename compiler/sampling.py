@@ -64,6 +64,19 @@ def is_mask(spec: TensorSpec, example: torch.Tensor) -> bool:
     return spec.dtype == "bool" or (spec.high is None and bounds(spec, example) == (0, 1))
 
 
+def hides_rows(mask: torch.Tensor) -> bool:
+    """Whether a row of the mask, along its last dim, is all zeros."""
+    return not mask.bool().any(-1).all().item()
+
+
+def shown(mask: torch.Tensor) -> torch.Tensor:
+    """The mask with the first place of every row that it hides."""
+    found = mask.clone()
+    if found.shape[-1]:
+        found[..., 0] = torch.where(mask.bool().any(-1), mask[..., 0], torch.ones_like(mask[..., 0]))
+    return found
+
+
 def bounds(spec: TensorSpec, example: torch.Tensor) -> tuple[int, int]:
     """The integers that are drawn, both ends included."""
     if spec.low is not None and spec.high is not None:

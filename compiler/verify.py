@@ -15,7 +15,7 @@ from ..runtime.shapes import sized
 from .comparison import Disagreement, Gap, compare, judge, to_numpy
 from .export import Program
 from .reference import Reference, Tensors
-from .sampling import draw, is_mask, kinds
+from .sampling import draw, is_mask, kinds, shown
 
 # `infc compile` leaves no file then, `infc verify` looks at one that is there: the next step is the same.
 _HINT = "`infc compile --save-temps DIR` keeps the IR of every stage: please report it with that"
@@ -50,10 +50,13 @@ def verify(
     seed: int,
     target: str,
     sizes: Sequence[Mapping[str, int]] = (),
+    visible: Sequence[str] = (),
 ) -> VerifyReport:
     """Run the artifact and PyTorch on `trials` random inputs and one of every other kind, and compare every output.
 
     Where dims vary, `sizes` are tried, each on random inputs, and the other kinds on the smallest and a middle one.
+    Calls whose `visible` masks hide whole rows are run by another module (see `ModuleBuild`): each size is tried with
+    such rows and without.
 
     Raises:
         SourceError: PyTorch itself fails on random inputs of the examples' kind.
@@ -64,7 +67,7 @@ def verify(
     reference = Reference(program)
     record = _Record(program.source.reference)
     with Session.attach(artifact, target=target) as session:
-        for trial in draw_trials(program, reference, trials, seed, sizes):
+        for trial in draw_trials(program, reference, trials, seed, sizes, visible):
             if isinstance(trial, LeftOut):
                 record.left_out.append(trial)
                 continue
@@ -81,7 +84,12 @@ def verify(
 
 
 def draw_trials(
-    program: Program, reference: Reference, count: int, seed: int, sizes: Sequence[Mapping[str, int]] = ()
+    program: Program,
+    reference: Reference,
+    count: int,
+    seed: int,
+    sizes: Sequence[Mapping[str, int]] = (),
+    visible: Sequence[str] = (),
 ) -> Iterator[Trial | LeftOut]:
     """`count` trials on random inputs, then one of each kind that the inputs have, or why there is none. See `verify`.
 
@@ -91,8 +99,9 @@ def draw_trials(
     examples = reference.examples()
     specs = [(spec, examples[spec.name]) for spec in program.method.inputs]
     fixed: Tensors = {}
-    for number, (values, own) in enumerate(_plan(count, kinds(specs), sizes)):
+    for number, (values, own, masks) in enumerate(_plan(count, kinds(specs), sizes, visible)):
         drawn = {spec.name: draw(values, spec, example, sized(spec, own), generator) for spec, example in specs}
+        drawn |= {name: shown(drawn[name]) for name in masks}
         kept = {spec.name: _fitted(fixed[spec.name], sized(spec, own)) for spec, _ in specs if spec.name in fixed}
         try:
             yield _trial(reference, values, number, drawn | kept, own)
@@ -111,15 +120,16 @@ def draw_trials(
 
 
 def _plan(
-    count: int, others: Sequence[Values], sizes: Sequence[Mapping[str, int]]
-) -> Iterator[tuple[Values, Mapping[str, int]]]:
-    """What is tried: the kind of values, and the sizes of the dims that vary."""
+    count: int, others: Sequence[Values], sizes: Sequence[Mapping[str, int]], visible: Sequence[str]
+) -> Iterator[tuple[Values, Mapping[str, int], Sequence[str]]]:
+    """What is tried: the kind of values, the sizes of the dims that vary, and the masks that hide no whole row."""
     tried = sizes or [{}]
-    for number in range(max(count, len(sizes))):
-        yield "random", tried[number % len(tried)]
+    for masks in [(), visible] if visible else [()]:
+        for number in range(max(count, len(sizes))):
+            yield "random", tried[number % len(tried)], masks
     for values in others:
         for place in sorted({0, len(tried) // 2}):
-            yield values, tried[place]
+            yield values, tried[place], ()
 
 
 def _fitted(example: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:

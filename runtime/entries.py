@@ -48,12 +48,14 @@ class Way:
     """One module that runs a method. `context` and `function` are there once it is loaded."""
 
     build: ModuleBuild
+    masks: tuple[int, ...] = ()  # the places of the inputs that it takes without rows of zeros only
     context: Any = None
     function: Any = None
 
-    def takes(self, sizes: Mapping[str, int]) -> bool:
-        """Whether a call of these sizes fits, with padding or without."""
-        return all(sizes[name] <= size for name, size in self.build.dims.items())
+    def takes(self, arrays: Sequence[np.ndarray], sizes: Mapping[str, int]) -> bool:
+        """Whether a call of these inputs and sizes fits, with padding or without."""
+        fits = all(sizes[name] <= size for name, size in self.build.dims.items())
+        return fits and all(arrays[place].any(axis=-1).all() for place in self.masks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +70,18 @@ class Entry:
     @staticmethod
     def of(method: Method, modules: Sequence[ModuleBuild]) -> "Entry":
         """The method with those of the modules that are its own."""
+        places = {spec.name: place for place, spec in enumerate(method.inputs)}
+        own = [build for build in modules if build.method == method.name]
         return Entry(
             method,
             tuple(_ELEMENTS[spec.dtype] for spec in method.inputs),
             tuple(Output.of(spec) for spec in method.outputs),
-            tuple(Way(build) for build in modules if build.method == method.name),
+            tuple(Way(build, tuple(places[name] for name in build.visible)) for build in own),
         )
 
-    def way(self, sizes: Mapping[str, int]) -> Way:
-        """The first that takes a call of these sizes; one takes all that are in range, as the validator has checked."""
-        return next(way for way in self.ways if way.takes(sizes))
+    def way(self, arrays: Sequence[np.ndarray], sizes: Mapping[str, int]) -> Way:
+        """The first that takes these inputs; one takes all that are in range, as the validator has checked."""
+        return next(way for way in self.ways if way.takes(arrays, sizes))
 
     def padded(self, arrays: Sequence[np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
         """The inputs with zeros behind them, up to the sizes given."""

@@ -133,7 +133,7 @@ class Session:
         arrays, sizes = checked_call(entry.method, inputs)
         way, full = entry.ways[0], sizes
         if sizes:
-            way = entry.way(sizes)
+            way = entry.way(arrays, sizes)
             full = sizes | way.build.dims
             arrays = entry.padded(arrays, full)
         arguments = rt.VmVariantList(len(arrays))

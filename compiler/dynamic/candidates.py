@@ -11,19 +11,19 @@ from ..importer import import_program
 from ..targets import Target
 from ..weights import WeightTable
 from .buckets import Sizes, choose, cover, trial_sizes
-from .padding import harm, show
+from .padding import Padding, show, try_padding
 from .request import check_buckets
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is decided before anything is compiled: the buckets, why they would be wrong, and the sizes to compare.
+    """What is decided before anything is compiled: the buckets, what padding to them does, and the sizes to compare.
 
     `asked` says that somebody chose the buckets; `covered` that one of them takes the largest sizes.
     """
 
     buckets: tuple[Sizes, ...]
-    harm: str
+    padding: Padding
     trials: tuple[Sizes, ...]
     asked: bool
     covered: bool
@@ -49,7 +49,7 @@ def plan(program: Program, asked: Mapping[str, tuple[int, ...]], seed: int) -> P
     check_buckets(asked, dims)
     buckets = choose(dims, asked)
     trials = trial_sizes(dims, buckets, seed)
-    found = harm(program, buckets, trials, seed)
+    found = try_padding(program, buckets, trials, seed)
     return Plan(tuple(buckets), found, tuple(trials), bool(asked), cover(dims, buckets))
 
 
@@ -65,7 +65,7 @@ def all_jobs(program: Program, weights: WeightTable, decided: Plan | None, own: 
         return [own]
     common = replace(own, several=True, candidate=True)
     found = [replace(common, label=f"{own.label}.dynamic")]
-    for bucket in () if decided.harm else decided.buckets:
+    for bucket in () if decided.padding.harm else decided.buckets:
         label = f"{own.label}.{'-'.join(f'{name}{size}' for name, size in bucket.items())}"
         fixed = import_program(at_sizes(program, bucket), weights)
         found.append(replace(common, imported=fixed, sizes=bucket, label=label))
@@ -100,20 +100,33 @@ def ways(
     if decided is None:
         return [_way("", [part(jobs[0])])]
     found = [_way("dynamic, packed weights" if target.packing else "dynamic", [part(jobs[0])])]
+    both = [part(jobs[0])]
     if target.packing:
-        found.append(_way("dynamic", [part(jobs[0], _plain(target))]))
+        both.append(part(jobs[0], _plain(target)))
+        found.append(_way("dynamic", both[1:]))
     if len(jobs) > 1:
-        rest = next((way.parts for way in found if way.parts), ())
-        own = [part(job) for job in jobs[1:]]
-        found.insert(0, _way(bucket_name(decided), [*own, *(() if decided.covered else rest)]))
+        own = [_where_visible(part(job), decided.padding) for job in jobs[1:]]
+        rest = [] if decided.covered and not decided.padding.visible else [_first_made(both)]
+        found.insert(0, _way(bucket_name(decided), [*own, *rest]))
     if not any(way.parts for way in found):
         raise next(each for job in jobs if isinstance(each := part(job), CompileError))
     return found
 
 
+def _first_made(parts: Sequence[Part | CompileError]) -> Part | CompileError:
+    """The module for calls that no bucket is for, or why there is none."""
+    return next((part for part in parts if isinstance(part, Part)), parts[0])
+
+
+def _where_visible(part: Part | CompileError, padding: Padding) -> Part | CompileError:
+    return replace(part, visible=padding.visible) if isinstance(part, Part) else part
+
+
 def bucket_name(decided: Plan) -> str:
-    """`buckets batch=1, seq=16; batch=8, seq=64`."""
-    return f"buckets {'; '.join(map(show, decided.buckets))}"
+    """`buckets batch=1, seq=16; batch=8, seq=64`, and for which calls they are not."""
+    buckets = f"buckets {'; '.join(map(show, decided.buckets))}"
+    masks = " or ".join(decided.padding.visible)
+    return f"{buckets}; dynamic where {masks} hides a whole row" if masks else buckets
 
 
 def _way(name: str, parts: Sequence[Part | CompileError]) -> Way:

@@ -98,8 +98,8 @@ class _Contest:
             if each is not best:
                 each.reason = self._behind(best) if compared else "not compared here; the kept one is preferred"
         found = [self._candidate(each.way.name, each.reason, kept=each is best) for each in self.tried]
-        if self.decided.harm:
-            found.insert(0, self._candidate(bucket_name(self.decided), self.decided.harm, kept=False))
+        if self.decided.padding.harm:
+            found.insert(0, self._candidate(bucket_name(self.decided), self.decided.padding.harm, kept=False))
         return Chosen(best.way, tuple(found), best.report)
 
     def _behind(self, best: _Tried) -> str:
@@ -137,10 +137,12 @@ class _Contest:
             seed=seed,
             target=staged.config.targets[0].target,
             sizes=self.decided.trials,
+            visible=next((part.visible for part in each.way.parts), ()),
         )
         with Session.attach(staged) as session:
             for sizes in probe_sizes(method.dims):
                 inputs = random_inputs(method, np.random.default_rng(seed), sizes)
+                inputs |= {name: np.ones_like(inputs[name]) for name in self.decided.padding.visible}
                 each.seconds.append(min(_seconds(session, inputs, method.name) for _ in range(_ROUNDS)))
 
 

@@ -112,6 +112,7 @@ class ModuleBuild(Struct, frozen=True, kw_only=True):
 
     `dims` has the sizes of a bucket by the dims' names: the module takes exactly these, and a call with smaller ones is
     padded with zeros. A dim that is not named is dynamic: the module takes all of the sizes that the method takes.
+    `visible` names masks: a call in which one of them has a row (along its last axis) of zeros is not for this module.
     The module exports a function called like the method. Several methods may lie in one module.
     """
 
@@ -119,6 +120,7 @@ class ModuleBuild(Struct, frozen=True, kw_only=True):
     module: str
     size: int
     dims: dict[str, int] = {}
+    visible: tuple[str, ...] = ()
 
 
 class StageBuild(Struct, frozen=True, kw_only=True):

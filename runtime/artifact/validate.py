@@ -104,11 +104,15 @@ class Validator:
             for name, size in module.dims.items():
                 if name not in ranges or not ranges[name].low <= size <= ranges[name].high:
                     raise self._error(f"{where}.modules[{number}].dims has {name!r} = {size}, which the method has not")
+            ranks = {spec.name: len(spec.shape) for spec in methods[module.method].inputs}
+            if not all(map(ranks.get, module.visible)):
+                raise self._error(f"{where}.modules[{number}].visible has {module.visible}, expected inputs with rows")
         for method in interface.methods:
-            own = [module.dims for module in stage.modules if module.method == method.name]
-            self._unique(f"{where}.modules of {method.name!r}", (repr(sorted(dims.items())) for dims in own))
+            own = [module for module in stage.modules if module.method == method.name]
+            self._unique(f"{where}.modules of {method.name!r}", (repr(sorted(each.dims.items())) for each in own))
             high = {dim.name: dim.high for dim in method.dims}
-            if not any(all(size == high[name] for name, size in dims.items()) for dims in own):
+            every = [each.dims for each in own if not each.visible]
+            if not any(all(size == high[name] for name, size in dims.items()) for dims in every):
                 raise self._error(f"{where}.modules has none that takes the largest sizes of method {method.name!r}")
 
     def _tensor(self, where: str, spec: TensorSpec) -> None:

@@ -130,11 +130,40 @@ def test_a_saved_dim_without_an_end(tmp_path: Path) -> None:
 
 
 def test_zeros_that_a_mask_hides_do_no_harm() -> None:
-    assert not plan(export(mean(masked=True), AXES), {}, 0).harm
+    assert not plan(export(mean(masked=True), AXES), {}, 0).padding.harm
+
+
+class Attended(torch.nn.Module):
+    """What an encoder's attention does with a mask, causally where it is asked to."""
+
+    def __init__(self, causal: bool) -> None:
+        super().__init__()
+        self.causal = causal
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        keep = mask[:, None, :].bool().expand(-1, x.shape[1], -1)
+        keep = keep.tril() if self.causal else keep
+        scores = (x @ x.transpose(1, 2)).masked_fill(~keep, torch.finfo(torch.float32).min)
+        return scores.softmax(-1) @ x
+
+
+def attended(*, causal: bool) -> Source:
+    return Source("attended", Attended(causal), (torch.randn(2, 5, 4), torch.ones(2, 5, dtype=torch.int64)))
+
+
+def test_zeros_do_no_harm_where_a_mask_shows_something() -> None:
+    found = plan(export(attended(causal=False), AXES), {}, 0).padding
+    assert (found.harm, found.visible) == ("", ("mask",))
+    assert not plan(export(mean(masked=True), AXES), {}, 0).padding.visible
+
+
+def test_a_row_that_causality_hides_the_rest_of_is_no_exception() -> None:
+    """A mask that shows a later place only hides all that the first query sees: no call can be told by its rows."""
+    assert "changes the numbers" in plan(export(attended(causal=True), AXES), {}, 0).padding.harm
 
 
 def test_zeros_that_are_averaged_do() -> None:
-    found = plan(export(mean(masked=False), AXES), {}, 0).harm
+    found = plan(export(mean(masked=False), AXES), {}, 0).padding.harm
     assert "changes the numbers" in found
     assert "output 'mean'" in found
 
