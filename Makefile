@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TRITON := $(VENV)/triton
-BENCHES := attach call compile memory
+BENCHES := attach call coldstart compile memory
 TORCH := torch==2.13.0
 
 .DEFAULT_GOAL := help

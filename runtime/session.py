@@ -1,6 +1,7 @@
 """Running an artifact in this process: weights mapped where they lie, the module loaded, calls checked."""
 
 from collections.abc import Mapping as Mappable
+from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
 from math import prod
@@ -13,11 +14,12 @@ import numpy as np
 
 from infc.errors import ArtifactError, ExecutorFailed, InfcError
 
-from .artifact import Artifact, StageBuild
+from .artifact import Artifact, Blob, StageBuild
 from .entries import Entry, Output, Way
 from .host import check_iree
 from .inputs import checked_call
 from .memory import Mapping
+from .memory.loading import LoadedSlab, Loading
 from .shapes import resolve, show
 from .targets import CPU_DEVICE, STATUS_ERRORS, choose
 from .transfer import download
@@ -52,15 +54,21 @@ class Session:
     the other.
 
     On the CPU, attaching copies no weight: the module computes on the pages of the artifact's file, which all processes
-    share. Any other device gets a copy in its own memory.
+    share. Any other device gets a copy in its own memory. Weights that are not in memory yet are read in the order in
+    which a forward pass needs them, while it runs.
     The arrays that `run` returns stay valid after `close`.
+
+    Attributes:
+        loading: what brings in the weights that were not in memory.
     """
 
     def __init__(self, artifact: Artifact, stage: StageBuild, device: Any, *, mapped: bool) -> None:
         self._where = f"{artifact.path}: stage {stage.stage!r}"
         slab = stage.slab
-        self._weights = _map(artifact, slab.chunks)
-        self._code = {build.module: _map(artifact, (build.module,)) for build in stage.modules}
+        chunks = [artifact.blob(chunk) for chunk in slab.chunks]
+        self._weights = _map(artifact, chunks)
+        self.loading = Loading(LoadedSlab(chunks, self._weights.address, self._weights.view())).start()
+        self._code = {build.module: _map(artifact, [artifact.blob(build.module)]) for build in stage.modules}
         self._contexts: dict[str, tuple[Any, Any]] = {}
         self._device = device
         self._mapped = mapped
@@ -163,6 +171,7 @@ class Session:
     def close(self) -> None:
         """Detaches the model. Its pages are unmapped when the last array that looks at them is gone."""
         self._closed = True
+        self.loading.stop()
         self._entries.clear()
         self._contexts.clear()
         for code in self._code.values():
@@ -229,9 +238,8 @@ def _cut(array: np.ndarray, output: Output, sizes: Mappable[str, int]) -> np.nda
     return array[tuple(slice(size) for size in resolve(output.shape, sizes))]
 
 
-def _map(artifact: Artifact, digests: tuple[str, ...]) -> Mapping:
+def _map(artifact: Artifact, blobs: Sequence[Blob]) -> Mapping:
     """The blobs one after the other in memory."""
-    blobs = [artifact.blob(digest) for digest in digests]
     mapping = Mapping(sum(blob.length for blob in blobs), where=str(artifact.path))
     for _, group in groupby(blobs, key=attrgetter("path")):  # one file in a tar, one for each blob in a directory
         together = list(group)

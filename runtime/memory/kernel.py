@@ -9,6 +9,7 @@ from infc.errors import InfcError
 
 _CACHESTAT = 451  # the same number on every processor, as all calls since Linux 5.1
 _ENOSYS = 38
+_MADV_POPULATE_READ = 22  # Linux 5.14
 
 _libc = ctypes.CDLL(None, use_errno=True)
 for _name in ("madvise", "mlock", "munlock"):
@@ -46,6 +47,14 @@ def lock(address: int, length: int) -> None:
 def unlock(address: int, length: int) -> None:
     """Undoes `lock`, however often it was called."""
     _check(_libc.munlock(address, length), f"cannot unlock {length} bytes")
+
+
+def bring(address: int, length: int) -> bool:
+    """Reads a mapped range, which begins on a page, and maps it, without copying it and without a signal.
+
+    False where it could not be done: a kernel older than 5.14, a file that ends too early, no memory.
+    """
+    return _libc.madvise(address, length, _MADV_POPULATE_READ) == 0
 
 
 def drop(fd: int, offset: int, length: int) -> None:

@@ -34,6 +34,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
 @pytest.fixture
 def session(artifact: Artifact) -> Iterator[Session]:
     with Session.attach(artifact) as made:
+        made.loading.wait()  # else it may bring in what a test has just let go
         yield made
 
 

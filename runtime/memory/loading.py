@@ -1,0 +1,95 @@
+"""Bringing a model's weights into memory while it runs already: what is needed first comes first."""
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, groupby
+from pathlib import Path
+from threading import Event, Thread
+
+from infc.errors import InfcError
+
+from ..artifact import Blob
+from . import kernel
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSlab:
+    """A slab that is mapped whole: its chunks' places in their files, in the slab's order, and its pages."""
+
+    chunks: Sequence[Blob]
+    address: int
+    pages: memoryview  # as long as it lives they stay mapped, whoever closes the mapping meanwhile
+
+
+class Loading:
+    """Reads weights into memory in the background, chunk by chunk, in the order in which a forward pass needs them.
+
+    That is the order in which they lie in a slab. So the first layers compute while the weights of the later ones are
+    still coming in. What is in memory already is not touched again: for a warm slab all there is to do is to ask the
+    kernel, off the caller's thread. No result depends on any of it: a chunk that cannot be read is left to whoever
+    touches it.
+
+    Args:
+        slabs: those of all stages, the first stage's first.
+    """
+
+    def __init__(self, *slabs: LoadedSlab) -> None:
+        self._slabs = slabs
+        self._stopped = Event()
+        self._thread = Thread(target=self._run, name="infc-loading", daemon=True)
+
+    def start(self) -> "Loading":
+        """Begin, and return at once."""
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Bring in no more than the chunk that is being read now. Does not wait for it."""
+        self._stopped.set()
+
+    def wait(self) -> None:
+        """Wait until everything is in memory, or it was stopped."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        slabs, self._slabs = self._slabs, ()  # their pages are to go with the session, not with this object
+        room = _available()
+        for slab in slabs:
+            for address, length in absent(slab):
+                room -= length
+                # More than there is room for would push out what came in before, or other models.
+                if room < 0 or self._stopped.is_set() or not kernel.bring(address, length):
+                    return
+
+
+def absent(slab: LoadedSlab) -> Iterator[tuple[int, int]]:
+    """Addresses and lengths of the chunks that are not wholly in memory; of all where the kernel does not say."""
+    ends = accumulate((chunk.length for chunk in slab.chunks), initial=slab.address)
+    places = zip(slab.chunks, ends, strict=False)
+    for path, group in groupby(places, key=lambda place: place[0].path):  # one file in a tar, many in a directory
+        chunks = list(group)
+        wanted = _absent(path, [chunk for chunk, _ in chunks])
+        yield from ((address, chunk.length) for chunk, address in chunks if chunk in wanted)
+
+
+def _absent(path: Path, chunks: Sequence[Blob]) -> Collection[Blob]:
+    first, last = min(each.offset for each in chunks), max(each.offset + each.length for each in chunks)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return chunks
+    try:
+        if (kernel.cached(fd, first, last - first) or 0) >= last - first:
+            return ()
+        return {each for each in chunks if (kernel.cached(fd, each.offset, each.length) or 0) < each.length}
+    except InfcError:
+        return chunks
+    finally:
+        os.close(fd)
+
+
+def _available() -> int:
+    """Bytes that the system can give without swapping. What a control group allows is not looked at."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
