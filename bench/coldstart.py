@@ -1,8 +1,8 @@
 """How long is it from weights that are on the disk only to the first answer?
 
-BERT-base with random weights, 1×128, f32. Its file is dropped from the page cache before every sample, which cachestat(2)
-confirms, and read from the disk within it, which the process's own count of bytes confirms. The ceiling is reading the
-same bytes of the same file, with several large reads at a time, past the page cache and through it.
+BERT-base with random weights, 1×128, f32. Its file is dropped from the page cache before every sample, which
+cachestat(2) confirms, and read from the disk within it, which the process's own count of bytes confirms. The ceiling is
+reading the same bytes of the same file, with several large reads at a time, past the page cache and through it.
 """
 
 import gc
