@@ -4,14 +4,12 @@ import json
 import logging
 import os
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from infc.errors import InfcError
 from infc.options import Seconds
 
 from .pool.options import DEFAULT_LISTEN, MIB, Address, Limits
@@ -36,7 +34,9 @@ class Size(click.ParamType[int]):
 
 
 @click.command()
-@click.argument("artifacts", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="OUT.infc…")
+@click.argument("artifacts", nargs=-1, type=click.Path(path_type=Path), metavar="[OUT.infc…]")
+@click.option("--store", "folder", metavar="DIR", type=click.Path(path_type=Path),
+              help="Serve models of this store: those whose names are given instead of files, or all.")  # fmt: skip
 @click.option("--listen", default=DEFAULT_LISTEN, show_default=True, metavar="ADDRESS", help="HOST:PORT or unix:/path.")
 @click.option(
     "--executors", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that run models."
@@ -44,6 +44,10 @@ class Size(click.ParamType[int]):
 @click.option("--queue", default=256, show_default=True, type=click.IntRange(0), help="Requests that may wait.")
 @click.option("--deadline", default=60.0, show_default=True, type=Seconds(positive=True), metavar="SECONDS",
               help="For calls without one; also how long a model may run on when its caller has given up.")  # fmt: skip
+@click.option("--memory", default="all", show_default=True, metavar="SIZE",
+              help="Of the weights that are kept in memory between calls, such as 4GiB.")  # fmt: skip
+@click.option("--policy", default="balanced", show_default=True, metavar="NAME[:OPTION=VALUE,…]",
+              help="What leaves the memory when it is full.")  # fmt: skip
 @click.option("--drain", default=30.0, show_default=True, type=Seconds(), metavar="SECONDS",
               help="For accepted requests to finish when the pool is stopped.")  # fmt: skip
 @click.option("--max-message", default="256MiB", show_default=True, type=Size(), help="Largest request.")
@@ -52,17 +56,20 @@ class Size(click.ParamType[int]):
 @click.option("-v", "--verbose", is_flag=True, help="Log each request.")
 def serve(
     artifacts: Sequence[Path],
+    folder: Path | None,
     listen: str,
     executors: int,
     queue: int,
     deadline: float,
+    memory: str,
+    policy: str,
     drain: float,
     max_message: int,
     allow_unverified: bool,
     as_json: bool,
     verbose: bool,
 ) -> None:
-    """Serve artifacts from a pool, over the Open Inference Protocol v2 (gRPC).
+    """Serve artifacts, or models of a store, from a pool, over the Open Inference Protocol v2 (gRPC).
 
     Prints one line when it is ready. SIGTERM or Ctrl-C: finishes what it has accepted, and exits with 0.
     """
@@ -70,11 +77,17 @@ def serve(
     level = logging.DEBUG if verbose else logging.INFO
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     logging.getLogger("infc").setLevel(level)
-    models = _open(artifacts, allow_unverified=allow_unverified)
-
     import asyncio
 
+    from ..runtime.memory.tier import parse_size
+    from .pool.catalog import open_models
+    from .pool.controller import Pool
     from .pool.serving import serve as serve_pool
+
+    capacity = None if memory == "all" else parse_size(memory)
+    models, migrator = open_models(
+        artifacts, folder, capacity=capacity, policy=policy, allow_unverified=allow_unverified
+    )
 
     def on_ready(bound: Address) -> None:
         names = [model.name for model in models]
@@ -84,22 +97,5 @@ def serve(
         click.echo(f"infc: serving {', '.join(names)} on {bound}")
 
     limits = Limits(queue=queue, deadline=deadline, drain=drain, max_message=max_message)
-    asyncio.run(serve_pool(models, listen=address, executors=executors, limits=limits, on_ready=on_ready))
-
-
-def _open(paths: Sequence[Path], *, allow_unverified: bool) -> list[Any]:
-    from ..runtime.artifact import Artifact
-    from .pool.controller import Model
-
-    models: list[Model] = []
-    for path in paths:
-        # Executors load this file's native code without hashing it again.
-        with Artifact.open(path, check=True) as artifact:
-            models.append(Model.of(artifact, allow_unverified=allow_unverified))
-    name, count = Counter(model.name for model in models).most_common(1)[0]
-    if count > 1:
-        same = ", ".join(model.path for model in models if model.name == name)
-        raise InfcError(
-            f"{count} artifacts have the name {name!r}: {same}", hint="compile one of them again with another --name"
-        )
-    return models
+    pool = Pool(models, executors, limits, migrator)
+    asyncio.run(serve_pool(pool, listen=address, limits=limits, on_ready=on_ready))

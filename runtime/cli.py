@@ -11,23 +11,26 @@ if TYPE_CHECKING:
     from .artifact import Artifact, Method
 
 _PATH = click.Path(path_type=Path)
+_STORE = click.option("--store", "folder", metavar="DIR", type=_PATH, help="ARTIFACT is a model of this store.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
 
 
 @click.command("inspect")
 @click.argument("artifact", type=_PATH)
+@_STORE
 @click.option("--weights", is_flag=True, help="List every weight.")
 @_JSON
-def inspect(artifact: Path, weights: bool, as_json: bool) -> None:
+def inspect(artifact: Path, folder: Path | None, weights: bool, as_json: bool) -> None:
     """Show what is inside ARTIFACT.
 
     Reads its documents, not its modules and weights: `infc verify` checks those.
     """
     import msgspec
 
-    from .artifact import Artifact, interface_digest
+    from .artifact import interface_digest
+    from .store.opening import open_model
 
-    with Artifact.open(artifact) as opened:
+    with open_model(artifact, folder) as opened:
         interface = interface_digest(opened.config.interface)
         if as_json:
             document = {
@@ -48,6 +51,7 @@ def inspect(artifact: Path, weights: bool, as_json: bool) -> None:
 
 @click.command("run")
 @click.argument("artifact", type=_PATH)
+@_STORE
 @click.option("--input", "given", multiple=True, metavar="NAME=FILE", help="From file.npy, file.npz or file.npz:key.")
 @click.option("--random", "fill", is_flag=True, help="Make up the inputs that are not given.")
 @click.option("--dim", "dims", multiple=True, metavar="NAME=SIZE", help="Of the random inputs: a dim that varies.")
@@ -59,6 +63,7 @@ def inspect(artifact: Path, weights: bool, as_json: bool) -> None:
 @_JSON
 def run(
     artifact: Path,
+    folder: Path | None,
     given: tuple[str, ...],
     fill: bool,
     dims: tuple[str, ...],
@@ -73,10 +78,10 @@ def run(
 
     Every byte of the artifact is checked first, because its modules are native code.
     """
-    from .artifact import Artifact
     from .session import Session
+    from .store.opening import open_model
 
-    with Artifact.open(artifact, check=True) as opened:
+    with open_model(artifact, folder, check=True) as opened:
         entry = opened.method(method)
         _warn_if_unverified(opened, target)
         inputs = _inputs(entry, given, fill, dims, seed)

@@ -1,7 +1,7 @@
 """Running an artifact in this process: weights mapped where they lie, the module loaded, calls checked."""
 
+from collections.abc import Collection, Sequence
 from collections.abc import Mapping as Mappable
-from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
 from math import prod
@@ -14,7 +14,7 @@ import numpy as np
 
 from infc.errors import ArtifactError, ExecutorFailed, InfcError
 
-from .artifact import Artifact, Blob, StageBuild
+from .artifact import CHUNK_SIZE, Artifact, Blob, StageBuild
 from .entries import Entry, Output, Way
 from .host import check_iree
 from .inputs import checked_call
@@ -62,12 +62,15 @@ class Session:
         loading: what brings in the weights that were not in memory.
     """
 
-    def __init__(self, artifact: Artifact, stage: StageBuild, device: Any, *, mapped: bool) -> None:
+    def __init__(self, artifact: Artifact, stage: StageBuild, device: Any, *, mapped: bool, load: bool = True) -> None:
         self._where = f"{artifact.path}: stage {stage.stage!r}"
         slab = stage.slab
+        self._chunks = slab.chunks
         chunks = [artifact.blob(chunk) for chunk in slab.chunks]
         self._weights = _map(artifact, chunks)
-        self.loading = Loading(LoadedSlab(chunks, self._weights.address, self._weights.view())).start()
+        self.loading = Loading(LoadedSlab(chunks, self._weights.address, self._weights.view()))
+        if load:
+            self.loading.start()
         self._code = {build.module: _map(artifact, [artifact.blob(build.module)]) for build in stage.modules}
         self._contexts: dict[str, tuple[Any, Any]] = {}
         self._device = device
@@ -86,7 +89,9 @@ class Session:
             self._load(entry.ways[0])  # the others when they are first needed
 
     @staticmethod
-    def attach(artifact: Artifact, *, target: str | None = None, device: str | None = None) -> "Session":
+    def attach(
+        artifact: Artifact, *, target: str | None = None, device: str | None = None, load: bool = True
+    ) -> "Session":
         """Maps the weights and loads the module. The artifact may be closed afterwards.
 
         Loading runs native code of the artifact: open one from elsewhere with `check=True`, and run it in a sandbox.
@@ -96,6 +101,7 @@ class Session:
             target: which of its builds; the first that this host can run by default.
             device: the IREE device, the target's own by default. Code for the CPU runs on `local-task` (threads) or
                 `local-sync` (the calling thread); one of several GPUs is named like `vulkan://1`.
+            load: read weights that are not in memory ahead of the calls; without it, somebody else decides what is.
 
         Raises:
             ArtifactError: no build for the target, or none that this host can run; an IREE version it was not compiled
@@ -119,7 +125,7 @@ class Session:
                 hint=f"its devices are {' and '.join(known)}",
             )
         opened = _device(uri)
-        return Session(artifact, build.stages[0], opened, mapped=mapped)
+        return Session(artifact, build.stages[0], opened, mapped=mapped, load=load)
 
     def run(self, inputs: Mappable[str, np.ndarray], method: str | None = None) -> dict[str, np.ndarray]:
         """One call.
@@ -167,6 +173,19 @@ class Session:
         if full == sizes:
             return whole
         return {output.name: _cut(whole[output.name], output, sizes) for output in entry.outputs}
+
+    def release(self, chunks: Collection[str]) -> None:
+        """Takes chunks of the weights out of this process's page tables; those of another model are left out.
+
+        They come back when a call touches them: from the page cache, or from the disk where they left that too.
+
+        Raises:
+            InfcError: the kernel refuses.
+        """
+        for number, chunk in enumerate(self._chunks):
+            if chunk in chunks:
+                at = number * CHUNK_SIZE
+                self._weights.release(at, min(CHUNK_SIZE, self._weights.length - at))
 
     def close(self) -> None:
         """Detaches the model. Its pages are unmapped when the last array that looks at them is gone."""

@@ -10,11 +10,14 @@ import numpy as np
 from infc.errors import ArtifactError, DeadlineExceeded, InfcError, ModelNotFound, Overloaded, PoolUnavailable
 
 from ...runtime.artifact import Artifact, Method, TargetBuild, TensorSpec, interface_digest
+from ...runtime.memory.migrator import Migrator
+from ...runtime.memory.stats import Snapshot
 from ...runtime.shapes import resolve, sizes_of
 from ...runtime.targets import choose, unverified
 from ..oip.keys import METHOD_MARK
 from .messages import Attach, Infer, Tensor
 from .options import Limits
+from .weights import Weights
 from .work import Answer, Work
 from .worker import Call, Worker
 
@@ -42,10 +45,18 @@ class Model:
     method: Method
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    stored: str = ""
+    load: bool = True
 
     @staticmethod
-    def of(artifact: Artifact, *, allow_unverified: bool = False) -> "Model":
+    def of(artifact: Artifact, *, stored: str = "", load: bool = True, allow_unverified: bool = False) -> "Model":
         """What the pool needs to know about an artifact, and which of its targets this host runs.
+
+        Args:
+            artifact: the model.
+            stored: its name in the store that it comes from, which it is then served under; else empty.
+            load: executors may bring all of its weights into memory.
+            allow_unverified: serve also what was never compared with PyTorch.
 
         Raises:
             ArtifactError: it has none that this host can run, or none of those was compared with PyTorch and
@@ -56,8 +67,8 @@ class Model:
         if build.verify is None:
             _unverified(artifact, build, allowed=allow_unverified)
         return Model(
-            name=artifact.config.name,
-            attached=artifact.config.name,
+            name=stored or artifact.config.name,
+            attached=stored or artifact.config.name,
             digest=artifact.digest,
             interface=interface_digest(artifact.config.interface),
             path=str(artifact.path.resolve()),
@@ -66,7 +77,14 @@ class Model:
             method=methods[0],
             inputs=_tensors(methods[0].inputs),
             outputs=_tensors(methods[0].outputs),
+            stored=stored,
+            load=load,
         )
+
+    @property
+    def attach(self) -> Attach:
+        """What an executor is told to load it."""
+        return Attach(self.attached, self.path, self.digest, self.target, self.stored, self.load)
 
     def entries(self) -> "list[Model]":
         """The model once for each of its methods, by the methods' own names: `minilm:encode`."""
@@ -116,17 +134,19 @@ class Pool:
     """Models, executors, and the queue between them. All methods belong to one event loop.
 
     Args:
-        models: what to serve, by name; every executor attaches all of them.
+        models: what to serve, by name; every executor attaches those that are not from a store when it starts.
         executors: how many processes.
         limits: see `Limits`.
+        migrator: keeps the weights of the models, and knows all of them.
     """
 
-    def __init__(self, models: Sequence[Model], executors: int, limits: Limits) -> None:
+    def __init__(self, models: Sequence[Model], executors: int, limits: Limits, migrator: Migrator) -> None:
         self._models = {model.name: model for model in models}
         self._entries = {entry.name: entry for model in models for entry in model.entries()}
         self._limits = limits
-        attach = [Attach(model.name, model.path, model.digest, model.target) for model in models]
+        attach = [model.attach for model in models if not model.stored]
         self._workers = [Worker(attach, limits.deadline) for _ in range(executors)]
+        self._weights = Weights(migrator, self._release_chunks)
         self._idle = list(self._workers)
         self._free = asyncio.Semaphore(executors)  # counts `_idle`; first come, first served
         self._waiting = 0
@@ -139,6 +159,10 @@ class Pool:
     def names(self) -> list[str]:
         """The served models' names."""
         return list(self._models)
+
+    def memory(self) -> Snapshot:
+        """The host's memory for weights as it is now."""
+        return self._weights.snapshot()
 
     @property
     def ready(self) -> bool:
@@ -203,7 +227,7 @@ class Pool:
                 hint="send it again later, or start the pool with more --executors or a longer --queue",
             )
         seconds = self._limits.deadline if remaining is None else remaining
-        call = Call(model.work(inputs), asyncio.get_running_loop().time() + seconds)
+        call = Call(model.work(inputs), model.attach, asyncio.get_running_loop().time() + seconds)
         self._enter()
         try:
             async with asyncio.timeout_at(call.deadline):
@@ -228,6 +252,7 @@ class Pool:
         """End all executors, also busy ones."""
         self._draining = True
         await asyncio.gather(*(worker.close() for worker in self._workers))
+        await self._weights.close()
 
     async def _queue(self, call: Call) -> tuple[Answer, ...]:
         if self._free.locked():
@@ -238,7 +263,7 @@ class Pool:
         finally:
             self._waiting -= 1
         worker = self._idle.pop()
-        running = asyncio.create_task(worker.run(call))
+        running = asyncio.create_task(self._run(worker, call))
         running.add_done_callback(lambda task: self._release(worker, task))
         try:
             # The executor cannot be interrupted: it stays busy although the caller has given up.
@@ -246,6 +271,13 @@ class Pool:
         except asyncio.CancelledError:
             call.abandoned = True
             raise
+
+    async def _run(self, worker: Worker, call: Call) -> tuple[Answer, ...]:
+        async with self._weights.call(call.attach.model):
+            return await worker.run(call)
+
+    async def _release_chunks(self, model: str, chunks: Sequence[str]) -> None:
+        await asyncio.gather(*(worker.release(model, chunks) for worker in self._workers))
 
     def _release(self, worker: Worker, task: "asyncio.Task[tuple[Answer, ...]]") -> None:
         self._idle.append(worker)

@@ -18,11 +18,11 @@ import numpy as np
 
 from infc.errors import ArtifactError, InfcError
 
-from ...runtime.artifact import Artifact
 from ...runtime.artifact.dtypes import dtype_name, numpy_dtype
 from ...runtime.session import Session
+from ...runtime.store.opening import open_model
 from .channel import BlockingChannel, ChannelClosed
-from .messages import Attach, Attached, Failed, Infer, Request, Result, Tensor
+from .messages import Attach, Attached, Failed, Infer, Release, Released, Request, Result, Tensor
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +38,8 @@ def serve(channel: BlockingChannel[Request]) -> None:
             match channel.receive():
                 case Attach() as attach:
                     channel.send(_answer_attach(attach, sessions))
+                case Release() as release:
+                    channel.send(_answer_release(release, sessions))
                 case Infer() as infer:
                     _answer_infer(channel, infer, sessions)
         except ChannelClosed:
@@ -56,16 +58,26 @@ def _answer_attach(message: Attach, sessions: dict[str, Session]) -> Attached | 
     return Attached(message.model, time.perf_counter() - start)
 
 
+def _answer_release(message: Release, sessions: Mapping[str, Session]) -> Released | Failed:
+    try:
+        if message.model in sessions:
+            sessions[message.model].release(frozenset(message.chunks))
+    except InfcError as error:
+        return _failure(error)
+    return Released()
+
+
 def _attach(message: Attach) -> Session:
     # The controller has hashed this file. It is not hashed again, but another artifact in its place is noticed.
-    with Artifact.open(Path(message.path)) as artifact:
+    folder = Path(message.path) if message.stored else None
+    with open_model(Path(message.stored or message.path), folder) as artifact:
         if artifact.digest != message.digest:
             raise ArtifactError(
                 f"{message.path} was replaced while the pool served it: its digest is {artifact.digest}, "
                 f"expected {message.digest}",
                 hint="restart the pool to serve the new artifact",
             )
-        return Session.attach(artifact, target=message.target)
+        return Session.attach(artifact, target=message.target, load=message.load)
 
 
 def _answer_infer(channel: BlockingChannel[Request], message: Infer, sessions: Mapping[str, Session]) -> None:

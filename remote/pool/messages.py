@@ -1,7 +1,8 @@
 """What the controller and an executor say to each other: strict msgpack structs, never a pickle.
 
-The controller sends `Attach` and `Infer`; for each the executor answers `Attached`, `Result` or `Failed`. The bytes of
-tensors are no part of these messages: the channel carries them right behind the message that describes them.
+The controller sends `Attach`, `Infer` and `Release`; for each the executor answers `Attached`, `Result`, `Released` or
+`Failed`. The bytes of tensors are no part of these messages: the channel carries them right behind the message that
+describes them.
 """
 
 import math
@@ -39,12 +40,28 @@ class Tensor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
 
 class Attach(Message, frozen=True):
-    """Load a model under its name. The artifact at `path` must have the manifest digest `digest`."""
+    """Load a model under its name. The artifact at `path` must have the manifest digest `digest`.
+
+    With `stored`, `path` is a store and `stored` the model's name there. `load`: read its weights into memory.
+    """
 
     model: str
     path: str
     digest: str
     target: str
+    stored: str = ""
+    load: bool = True
+
+
+class Release(Message, frozen=True):
+    """Take chunks of a model out of the page tables. They come back when they are touched."""
+
+    model: str
+    chunks: tuple[str, ...]
+
+
+class Released(Message, frozen=True):
+    """Done, as far as the model is attached."""
 
 
 class Infer(Message, frozen=True):
@@ -76,5 +93,5 @@ class Failed(Message, frozen=True):
     hint: str
 
 
-Request = Attach | Infer
-Reply = Attached | Result | Failed
+Request = Attach | Infer | Release
+Reply = Attached | Result | Released | Failed

@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from ..oip import SERVICE
-from .controller import Model, Pool
+from .controller import Pool
 from .listener import add_reflection, bind, new_server
 from .options import Address, Limits
 from .server import Servicer
@@ -21,19 +21,17 @@ FLUSH = 0.5  # seconds
 
 
 async def serve(
-    models: Sequence[Model],
+    pool: Pool,
     *,
     listen: Address,
-    executors: int,
     limits: Limits,
     on_ready: Callable[[Address], None],
 ) -> None:
-    """Serve models until SIGTERM or SIGINT, then drain; a second signal ends it at once.
+    """Serve a pool until SIGTERM or SIGINT, then drain; a second signal ends it at once.
 
     Args:
-        models: what to serve, their names distinct.
+        pool: what to serve, not started yet.
         listen: where.
-        executors: how many processes.
         limits: see `Limits`.
         on_ready: called once, when requests are answered, with the address that is listened at.
 
@@ -43,7 +41,6 @@ async def serve(
     """
     stop, hurry = _signals()
     server = new_server(limits.max_message)
-    pool = Pool(models, executors, limits)
     checks = health.aio.HealthServicer()  # pyright: ignore[reportAttributeAccessIssue]
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     add_reflection(server)

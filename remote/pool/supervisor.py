@@ -13,7 +13,7 @@ from infc import errors
 from infc.errors import ExecutorFailed, InfcError
 
 from .channel import AsyncChannel, ChannelClosed
-from .messages import Attach, Attached, Failed, Reply, Request, Result
+from .messages import Attach, Attached, Failed, Release, Released, Reply, Request, Result
 from .work import Answer, Work
 
 _log = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ class Executor:
         self._process = process
         self._channel = channel
         self._busy = asyncio.Lock()
+        self._attached: set[str] = set()
         self._exited = asyncio.Event()
         pidfd = os.pidfd_open(process.pid)
         asyncio.get_running_loop().add_reader(pidfd, self._on_exit, pidfd)
@@ -70,8 +71,7 @@ class Executor:
         try:
             for model in models:
                 attaching = model.model
-                seconds = await executor._attach(model)
-                _log.info("executor %d attached %s in %.1f ms", executor.pid, attaching, seconds * 1e3)
+                await executor.attach(model)
         except ExecutorDied as error:
             await executor.end()
             raise ExecutorFailed(
@@ -143,6 +143,23 @@ class Executor:
             except ChannelClosed as error:
                 raise ExecutorDied(str(error)) from error
 
+    async def release(self, model: str, chunks: Sequence[str]) -> None:
+        """Take chunks of a model out of the process's page tables, after the call that it runs.
+
+        Raises:
+            InfcError: what the executor reported.
+            ExecutorDied: it ended before it had answered.
+        """
+        if model not in self._attached:
+            return
+        async with self._busy:
+            try:
+                reply = await self._exchange(Release(model, tuple(chunks)))
+            except ChannelClosed as error:
+                raise ExecutorDied(str(error)) from error
+        if not isinstance(reply, Released):
+            raise ExecutorDied(f"answered {type(reply).__name__} where Released was due")
+
     def kill(self) -> None:
         """End the process at once. A call in progress raises `ExecutorDied`."""
         self._process.kill()
@@ -165,7 +182,15 @@ class Executor:
         self._process.wait()
         self._exited.set()
 
-    async def _attach(self, model: Attach) -> float:
+    async def attach(self, model: Attach) -> None:
+        """Attach a model, if it is not there yet.
+
+        Raises:
+            InfcError: it cannot be attached.
+            ExecutorDied: the process ended before it had answered.
+        """
+        if model.model in self._attached:
+            return
         async with self._busy:
             try:
                 reply = await self._exchange(model)
@@ -173,9 +198,10 @@ class Executor:
                 raise ExecutorDied(str(error)) from error
         if not isinstance(reply, Attached):
             raise ExecutorDied(f"answered {type(reply).__name__} where Attached was due")
-        return reply.seconds
+        self._attached.add(model.model)
+        _log.info("executor %d attached %s in %.1f ms", self.pid, model.model, reply.seconds * 1e3)
 
-    async def _exchange(self, message: Request, data: Sequence[memoryview] = ()) -> Attached | Result:
+    async def _exchange(self, message: Request, data: Sequence[memoryview] = ()) -> Attached | Result | Released:
         await self._channel.send(message, data)
         reply = await self._channel.receive()
         if isinstance(reply, Failed):

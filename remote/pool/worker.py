@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from infc.errors import DeadlineExceeded, ExecutorFailed, InfcError, PoolUnavailable
@@ -22,9 +23,13 @@ LONGEST_PAUSE = 30.0  # seconds
 
 @dataclass
 class Call:
-    """An accepted request on its way. `deadline` in the event loop's time; `abandoned` once its caller has given up."""
+    """An accepted request on its way.
+
+    `attach` is its model's, `deadline` in the event loop's time; `abandoned` once its caller has given up.
+    """
 
     work: Work
+    attach: Attach
     deadline: float
     abandoned: bool = False
 
@@ -85,6 +90,7 @@ class Worker:
             overdue = loop.call_at(max(call.deadline, loop.time() + self._patience), executor.kill)
             _log.debug("executor %d runs %s", executor.pid, call.work.message.model)
             try:
+                await executor.attach(call.attach)  # a no-op unless the model is attached when it is first called
                 outputs = await executor.infer(call.work)
                 self._fruitless = 0
                 return outputs
@@ -102,6 +108,14 @@ class Worker:
             f"the executor died while it ran model {call.work.message.model!r}, and so did the one that tried again",
             hint="the pool goes on; its log says how they died; `infc run` tries the same inputs without a pool",
         )
+
+    async def release(self, model: str, chunks: Sequence[str]) -> None:
+        """Take chunks of a model out of the executor's page tables; one that is not there has none."""
+        task = self._executor
+        if task is None or not self.ready:
+            return
+        with suppress(ExecutorDied):
+            await task.result().release(model, chunks)
 
     async def close(self) -> None:
         """End the executor, also one that is starting or busy."""

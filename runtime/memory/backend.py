@@ -1,14 +1,13 @@
 """What moves bytes: the interface of the backends, and the one that needs no privilege."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
-from threading import Lock
+from collections.abc import Generator, Sequence
 from typing import Protocol
 
-from infc.errors import InfcError
+from infc.errors import ArtifactError, InfcError
 
 from ..artifact import CHUNK_SIZE, Artifact, Blob
+from ..artifact.layout import FETCH_AGAIN
 from . import kernel
 from .mapping import Mapping
 
@@ -46,80 +45,87 @@ class Backend(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a chunk lies in its file, and everywhere in the mapping where it is mapped."""
-
-    fd: int
-    blob: Blob
-    addresses: tuple[int, ...]
-
-
 class FileBacked:
-    """Mapped files, with the page cache as the DRAM tier. Needs no privilege; `pin` is bounded by `ulimit -l`.
+    """Files, with the page cache as the DRAM tier. Needs no privilege; `pin` is bounded by `ulimit -l`.
+
+    Safe for threads.
 
     Args:
-        artifact: what the chunks are part of; may be closed afterwards.
+        artifact: what the chunks are part of. It stays open as long as this is used, and belongs to the caller.
         chunks: the slab's chunks in their order.
-        mapping: the slab as it is mapped.
+        mapping: the slab as this process has it mapped. Without one, only other processes compute on it: `demote` frees
+            what they do not have mapped any more, and nothing can be pinned.
 
     Raises:
         ArtifactError: a chunk is missing.
     """
 
-    def __init__(self, artifact: Artifact, chunks: Sequence[str], mapping: Mapping) -> None:
-        addresses: dict[str, list[int]] = {}
-        for number, chunk in enumerate(chunks):
-            addresses.setdefault(chunk, []).append(mapping.address + number * CHUNK_SIZE)
-        self._pages = mapping.view()  # as long as this lives, the pages stay mapped
-        self._files: dict[str, int] = {}
-        self._places: dict[str, _Place] = {}
-        self._buffer = memoryview(bytearray(_PIECE))
-        self._reading = Lock()
-        for chunk, places in addresses.items():
-            blob = artifact.blob(chunk)
-            if str(blob.path) not in self._files:
-                with artifact.descriptor(blob) as fd:
-                    self._files[str(blob.path)] = os.dup(fd)
-            self._places[chunk] = _Place(self._files[str(blob.path)], blob, tuple(places))
+    def __init__(self, artifact: Artifact, chunks: Sequence[str], mapping: Mapping | None = None) -> None:
+        self._artifact = artifact
+        self._blobs = {chunk: artifact.blob(chunk) for chunk in chunks}
+        self._addresses: dict[str, list[int]] = {chunk: [] for chunk in chunks}
+        self._pages = memoryview(b"")
+        if mapping is not None:
+            for number, chunk in enumerate(chunks):
+                self._addresses[chunk].append(mapping.address + number * CHUNK_SIZE)
+            self._pages = mapping.view()  # as long as this lives, the pages stay mapped
 
     def promote(self, chunk: str) -> None:
-        place = self._place(chunk)
-        end = place.blob.offset + place.blob.length
-        with self._reading:
-            for at in range(place.blob.offset, end, _PIECE):
-                os.preadv(place.fd, [self._buffer[: min(_PIECE, end - at)]], at)
+        for _ in self.read(chunk):
+            pass
+
+    def read(self, chunk: str) -> Generator[memoryview, None, None]:
+        """The chunk's bytes, a piece at a time, valid until the next one; all of it is in DRAM afterwards.
+
+        Raises:
+            InfcError: the file ends before the chunk does.
+            OSError: the disk refuses.
+        """
+        blob = self._blob(chunk)
+        buffer = memoryview(bytearray(min(_PIECE, blob.length)))
+        at, end = blob.offset, blob.offset + blob.length
+        with self._artifact.descriptor(blob) as fd:
+            while at < end:
+                length = os.preadv(fd, [buffer[: min(_PIECE, end - at)]], at)
+                if not length:
+                    raise ArtifactError(f"{blob.path} ends inside chunk {chunk}", hint=FETCH_AGAIN)
+                at += length
+                yield buffer[:length]
 
     def demote(self, chunk: str) -> None:
-        place = self._place(chunk)
-        for address in place.addresses:
-            kernel.forget(address, place.blob.length)
-        kernel.drop(place.fd, place.blob.offset, place.blob.length)
+        blob = self._blob(chunk)
+        for address in self._addresses[chunk]:
+            kernel.forget(address, blob.length)
+        with self._artifact.descriptor(blob) as fd:
+            kernel.drop(fd, blob.offset, blob.length)
 
     def pin(self, chunk: str) -> None:
-        place = self._place(chunk)
-        kernel.lock(place.addresses[0], place.blob.length)
+        blob = self._blob(chunk)
+        kernel.lock(self._address(chunk), blob.length)
 
     def unpin(self, chunk: str) -> None:
-        place = self._place(chunk)
-        kernel.unlock(place.addresses[0], place.blob.length)
+        blob = self._blob(chunk)
+        kernel.unlock(self._address(chunk), blob.length)
 
     def resident(self, chunk: str) -> int | None:
-        place = self._place(chunk)
-        return kernel.cached(place.fd, place.blob.offset, place.blob.length)
+        blob = self._blob(chunk)
+        with self._artifact.descriptor(blob) as fd:
+            return kernel.cached(fd, blob.offset, blob.length)
 
     def close(self) -> None:
-        for fd in self._files.values():
-            os.close(fd)
-        self._files.clear()
-        self._places.clear()
+        self._blobs.clear()
         self._pages = memoryview(b"")
 
-    def _place(self, chunk: str) -> _Place:
-        place = self._places.get(chunk)
-        if place is None:
+    def _blob(self, chunk: str) -> Blob:
+        blob = self._blobs.get(chunk)
+        if blob is None:
             raise InfcError(
-                f"chunk {chunk} is not one of this backend's {len(self._places)}, or it is closed",
-                hint="chunks are numbered from 0, until the backend is closed",
+                f"chunk {chunk} is not one of this backend's {len(self._blobs)}, or it is closed",
+                hint="`infc inspect --json` lists the chunks of an artifact",
             )
-        return place
+        return blob
+
+    def _address(self, chunk: str) -> int:
+        if not self._addresses[chunk]:
+            raise InfcError(f"chunk {chunk} is not mapped in this process", hint="pin it where it is mapped")
+        return self._addresses[chunk][0]

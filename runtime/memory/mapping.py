@@ -10,6 +10,8 @@ import weakref
 
 from infc.errors import ArtifactError
 
+from . import kernel
+
 _MAP_FIXED = 0x10
 _MAP_NORESERVE = 0x4000
 _PROT_NONE = 0
@@ -101,6 +103,15 @@ class Mapping:
         if self._bytes is None or self._filled != self.length:
             raise ValueError("the mapping is closed or incomplete")
         return memoryview(self._bytes).cast("B").toreadonly()
+
+    def release(self, offset: int, length: int) -> None:
+        """Takes a part out of this process's page tables. It comes back when it is touched, from the same file.
+
+        Raises:
+            InfcError: the part is locked, or outside of the mapping.
+        """
+        if self._bytes is not None:
+            kernel.forget(self._base + offset, length)
 
     def close(self) -> None:
         """Lets the pages go when nothing uses them any more. May be called twice."""

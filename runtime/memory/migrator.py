@@ -1,58 +1,241 @@
-"""Decides by a policy, and moves by a backend: the chunks of a model before each of its calls."""
+"""Decides by a policy, and moves by a backend: the chunks of a model around each of its calls."""
 
-from collections.abc import Generator, Sequence
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from threading import Lock
 
-from .access import Access
-from .backend import Backend
+from infc.errors import ArtifactError, InfcError
+
+from .access import Access, ModelId
+from .promotion import Promotion
 from .residency import Residency
+from .stats import ModelStats, Moves, Snapshot
+from .tier import Tier
+
+# What a chunk costs to bring in, until some were brought in.
+DISK = Tier("disk", None, 2.5e9, 1e-4)
+THREADS = 4  # reading at a time, which is what it takes to get a disk's bandwidth
+_NEWEST = 0.2  # how much the newest measurement of the bandwidth counts
+
+
+@dataclass
+class _Model:
+    """A model that is served, and whether nothing of it has to be looked at before it computes."""
+
+    source: Promotion
+    sizes: dict[str, int]
+    stats: ModelStats
+    checked: bool
+    filling: Lock = field(default_factory=Lock)
+
+
+@dataclass
+class Ticket:
+    """A call on its way. `evicted` left the tier for it; `wanted` is to be brought in."""
+
+    model: ModelId
+    evicted: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()
+    late: bool = False  # nothing was missing: what it touches is counted when it is over
 
 
 class Migrator:
-    """Keeps one tier as its policy says, under running models.
+    """Keeps one tier of a host as its policy says, under running models. Safe for threads.
+
+    A call goes `begin`, `fill`, the call itself, `end`; `call` is all of them for models in this process. What a call
+    touches may be in DRAM as long as it runs, kept or not: the capacity bounds what is kept between calls.
 
     Args:
         residency: the tier's books. Only this migrator may change them.
-        backend: moves the bytes.
+        policy: the policy's name, for the statistics.
+        clock: seconds.
     """
 
-    def __init__(self, residency: Residency, backend: Backend) -> None:
+    def __init__(self, residency: Residency, *, policy: str = "", clock: Callable[[], float] = time.monotonic) -> None:
         self._residency = residency
-        self._backend = backend
+        self._policy = policy
+        self._clock = clock
+        self._models: dict[ModelId, _Model] = {}
+        self._holders: defaultdict[str, list[ModelId]] = defaultdict(list)  # of a chunk
+        self._in_use: Counter[str] = Counter()  # chunks of calls on their way
+        self._tier = DISK
+        self._in, self._out = Moves(), Moves()
+        self._damaged = 0
         self._deciding = Lock()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="promote")
+
+    def add(self, name: ModelId, source: Promotion, *, checked: bool) -> None:
+        """Makes a model known.
+
+        Args:
+            name: of the model.
+            source: its chunks, in the order of its memory plan.
+            checked: all of it was hashed just now, so that it is in DRAM; what does not fit leaves.
+        """
+        sizes = source.sizes
+        model = _Model(source, sizes, ModelStats(size=sum(sizes.values())), checked)
+        with self._deciding:
+            self._models[name] = model
+            for chunk in sizes:
+                self._holders[chunk].append(name)
+            if not checked:
+                return
+            for access in self._plan(name, model):
+                self._residency.fill(access)
+        self.drop(sizes)
 
     @contextmanager
-    def call(self, plan: Sequence[Access]) -> Generator[None, None, None]:
-        """Around one call of a model: brings in what it needs, and afterwards lets go of what is not worth keeping.
-
-        Calls may overlap. What one of them lets go while another computes on it is read again from the disk.
+    def call(self, name: ModelId) -> Generator[None, None, None]:
+        """Around one call of a model in this process: brings in what it lacks, and lets go of what is not kept.
 
         Raises:
-            InfcError: a chunk cannot be brought in; it is then not counted as resident, and what came in before it is.
+            ArtifactError: a chunk is damaged, and nothing has a good one. It is then not counted as resident.
+            InfcError: a chunk cannot be read.
         """
-        passing: list[Access] = []
-        for access in plan:
-            with self._deciding:
-                if not self._bring(access):
-                    passing.append(access)
+        ticket = self.begin(name)
         try:
+            self.drop(ticket.evicted)
+            self.fill(ticket)
             yield
         finally:
-            with self._deciding:
-                for access in passing:
-                    if access.chunk not in self._residency:
-                        self._backend.demote(str(access.chunk))
+            self.drop(self.end(ticket))
 
-    def _bring(self, access: Access) -> bool:
-        """Whether the chunk is resident now."""
-        change = self._residency.touch(access)
-        for chunk in change.evicted:
-            self._backend.demote(str(chunk))
-        if change.resident and not change.hit:
-            try:
-                self._backend.promote(str(access.chunk))
-            except BaseException:
-                self._residency.remove(access.chunk)
-                raise
-        return change.resident
+    def begin(self, name: ModelId) -> Ticket:
+        """Decides what comes in for a call and what leaves, and moves nothing. Every ticket has its `end`."""
+        model = self._models[name]
+        with self._deciding:
+            model.stats.calls += 1
+            model.stats.last = self._clock()
+            if model.checked and all(chunk in self._residency for chunk in model.sizes):
+                model.stats.hits += len(model.sizes)
+                self._in_use.update(model.sizes)
+                return Ticket(name, late=True)
+            evicted: list[str] = []
+            wanted: list[str] = []
+            for access in self._plan(name, model):
+                change = self._residency.touch(access)
+                evicted += [str(chunk) for chunk in change.evicted]
+                if not change.hit:
+                    wanted.append(str(access.chunk))
+            model.stats.hits += len(model.sizes) - len(wanted)
+            model.stats.misses += len(wanted)
+            model.stats.brought += sum(model.sizes[chunk] for chunk in wanted)
+            self._in_use.update(model.sizes)
+            return Ticket(name, tuple(evicted), tuple(wanted))
+
+    def fill(self, ticket: Ticket) -> None:
+        """Brings in what a call lacks. What was never hashed since the start is hashed now.
+
+        Raises:
+            ArtifactError: a chunk is damaged, and nothing has a good one.
+            InfcError: a chunk cannot be read.
+        """
+        model = self._models[ticket.model]
+        if ticket.late:
+            return
+        started = self._clock()
+        with model.filling:
+            wanted = ticket.wanted if model.checked else tuple(model.sizes)
+            results = [(chunk, self._threads.submit(model.source.promote, chunk)) for chunk in wanted]
+            failures: list[InfcError] = []
+            came: list[int] = []
+            for chunk, result in results:
+                try:
+                    result.result()
+                    came.append(model.sizes[chunk])
+                except InfcError as error:
+                    self._failed(chunk, error)
+                    failures.append(error)
+            seconds = self._clock() - started
+            with self._deciding:
+                model.stats.waited += seconds
+                self._measured(sum(came), seconds)
+                for size in came:
+                    self._in.add(size)
+            if failures:
+                raise failures[0]
+            model.checked = True
+
+    def end(self, ticket: Ticket) -> tuple[str, ...]:
+        """Ends a call; the chunks that it used and that are not kept."""
+        model = self._models[ticket.model]
+        with self._deciding:
+            self._in_use.subtract(model.sizes)
+            if ticket.late:
+                for access in self._plan(ticket.model, model):
+                    if access.chunk in self._residency:
+                        self._residency.touch(access)
+            gone = [chunk for chunk in model.sizes if not self._busy(chunk)]
+            for chunk in gone:
+                del self._in_use[chunk]
+            return tuple(chunk for chunk in gone if chunk not in self._residency)
+
+    def holders(self, chunks: Iterable[str]) -> dict[ModelId, list[str]]:
+        """The models that have them mapped, with which of them."""
+        found: defaultdict[ModelId, list[str]] = defaultdict(list)
+        for chunk in chunks:
+            for name in self._holders[chunk]:
+                found[name].append(chunk)
+        return dict(found)
+
+    def drop(self, chunks: Iterable[str]) -> None:
+        """Lets chunks leave DRAM that are neither kept nor used, after whoever had them mapped let go of them."""
+        for chunk in chunks:
+            with self._deciding:  # so that nobody wants it at this moment
+                if chunk in self._residency or self._busy(chunk):
+                    continue
+                model = self._models[self._holders[chunk][0]]
+                model.source.demote(chunk)
+                self._out.add(model.sizes[chunk])
+
+    def snapshot(self) -> Snapshot:
+        """The tier as it is now."""
+        with self._deciding:
+            for model in self._models.values():
+                model.stats.resident = sum(size for chunk, size in model.sizes.items() if chunk in self._residency)
+            return Snapshot(
+                tier="dram",
+                capacity=self._residency.capacity,
+                used=self._residency.used,
+                policy=self._policy,
+                promotions=self._in.count,
+                promoted=self._in.size,
+                demotions=self._out.count,
+                demoted=self._out.size,
+                damaged=self._damaged,
+                bandwidth=self._tier.bandwidth,
+                models={str(name): _copy(model.stats) for name, model in self._models.items()},
+            )
+
+    def close(self) -> None:
+        """Ends the threads that read."""
+        self._threads.shutdown(cancel_futures=True)
+
+    def _plan(self, name: ModelId, model: _Model) -> list[Access]:
+        at = self._clock()
+        return [
+            Access(chunk, name, at, size, self._tier.seconds(size), step)
+            for step, (chunk, size) in enumerate(model.sizes.items())
+        ]
+
+    def _busy(self, chunk: str) -> bool:
+        return self._in_use[chunk] > 0
+
+    def _failed(self, chunk: str, error: InfcError) -> None:
+        with self._deciding:
+            self._damaged += isinstance(error, ArtifactError)
+            if chunk in self._residency:
+                self._residency.remove(chunk)
+
+    def _measured(self, size: int, seconds: float) -> None:
+        if seconds > 0 and size:
+            bandwidth = (1 - _NEWEST) * self._tier.bandwidth + _NEWEST * size / seconds
+            self._tier = Tier(DISK.name, None, bandwidth, DISK.latency)
+
+
+def _copy(stats: ModelStats) -> ModelStats:
+    return ModelStats(*(getattr(stats, field) for field in stats.__struct_fields__))

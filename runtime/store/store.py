@@ -159,6 +159,26 @@ class Store:
             self._check(artifact, layout, manifest)
         return artifact
 
+    def mend(self, name: str, digest: str) -> None:
+        """Sets a damaged blob of a model aside, and fetches it again. Who has it mapped keeps the old one.
+
+        Raises:
+            ArtifactError: there is nowhere to fetch it from, or what comes is wrong too. The blob is missing then.
+        """
+        with self._locks.blobs(alone=False, on_wait=self._on_wait):
+            entry = self._entry(name)
+            layout = self._layout(entry, read_manifest(self.folder, entry))
+        try:
+            blobs.set_aside(self.folder, digest)
+            if not (entry.annotations or {}).get(UPSTREAM):
+                raise ArtifactError(
+                    f"{self.path}: blob {digest} of model {name!r} was damaged, and is set aside",
+                    hint="add the model's artifact again: `infc store add`",
+                )
+            layout.ensure(digest)
+        finally:
+            layout.close()
+
     def models(self) -> list[Model]:
         """What is there, by name.
 

@@ -1,24 +1,17 @@
-"""What every backend has to do, and the migrator on top: no call ever sees another byte than the artifact has."""
+"""What every backend has to do: no call ever sees another byte than the artifact has."""
 
 import resource
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
-from threading import Thread
 
-import numpy as np
 import pytest
 
 from infc.errors import InfcError
 from infc.runtime.artifact import Artifact
-from infc.runtime.memory import Mapping, forward_pass, kernel
+from infc.runtime.memory import Mapping, kernel
 from infc.runtime.memory.backend import Backend, FileBacked
-from infc.runtime.memory.migrator import Migrator
-from infc.runtime.memory.policies import make_policy
-from infc.runtime.memory.residency import Residency
 from infc.runtime.session import Session
 
-from support.artifacts import linear_reference
 from support.stores import CHUNK, fine_tune
 
 CHUNKS = 4
@@ -100,71 +93,6 @@ def test_the_kernel_s_refusals_are_errors() -> None:
         kernel.forget(4096 * 16 + 1, 4096)
     with pytest.raises(InfcError, match="cannot lock"):
         kernel.lock(4096, 4096)
-
-
-def plan_of(artifact: Artifact) -> list:
-    chunks = chunks_of(artifact)
-    sizes = [artifact.blob(chunk).length for chunk in chunks]
-    return forward_pass("m", chunks, sizes, at=0.0, latency=0.0, bandwidth=1e9)
-
-
-def test_the_migrator_keeps_what_the_policy_keeps(artifact: Artifact, backend: Backend, session: Session) -> None:
-    plan = plan_of(artifact)
-    if not leaves(backend, chunks_of(artifact)[0]):
-        pytest.skip("the kernel has no cachestat, or the file system is a RAM disk")
-    residency = Residency(2 * CHUNK, make_policy("balanced"))
-    migrator = Migrator(residency, backend)
-    for each in plan:
-        backend.demote(str(each.chunk))
-    for _ in range(3):
-        with migrator.call(plan):
-            body(session)
-        kept = [each.chunk for each in plan if each.chunk in residency]
-        there = [each.chunk for each in plan if backend.resident(str(each.chunk))]
-        assert there == kept == [each.chunk for each in plan[:2]]
-
-
-def test_a_chunk_that_cannot_be_read_is_not_resident(artifact: Artifact, backend: Backend) -> None:
-    class Broken:
-        def promote(self, chunk: str) -> None:
-            raise InfcError("cannot read")
-
-        def demote(self, chunk: str) -> None:
-            raise AssertionError(chunk)
-
-    residency = Residency(None, make_policy("lru"))
-    with pytest.raises(InfcError, match="cannot read"), Migrator(residency, Broken()).call(plan_of(artifact)):
-        raise AssertionError
-    assert len(residency) == 0
-
-
-def test_calls_are_right_while_chunks_come_and_go(artifact: Artifact, backend: Backend, session: Session) -> None:
-    plan = plan_of(artifact)
-    migrator = Migrator(Residency(2 * CHUNK, make_policy("lru")), backend)
-    x = np.random.default_rng(0).standard_normal((2, 8), dtype=np.float32)
-    expected = session.run({"x": x})["output_0"]
-    assert np.allclose(expected, linear_reference(x), atol=1e-5)
-    before = body(session)
-    wrong: list[object] = []
-
-    def call() -> None:
-        for _ in range(40):
-            with migrator.call(plan):
-                if not np.array_equal(session.run({"x": x})["output_0"], expected):
-                    wrong.append("other numbers")
-
-    def shake() -> None:
-        random = Random(1)
-        for _ in range(400):
-            random.choice((backend.promote, backend.demote))(random.choice(chunks_of(artifact)))
-
-    threads = [Thread(target=call), Thread(target=call), Thread(target=shake)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert wrong == []
-    assert body(session) == before
 
 
 def test_shared_pages_count_by_share(tmp_path: Path) -> None:

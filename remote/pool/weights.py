@@ -1,0 +1,76 @@
+"""The weights of the pool's models: which are in this host's DRAM, kept so by a policy around every call."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+from infc.errors import InfcError
+
+from ...runtime.memory.migrator import Migrator
+from ...runtime.memory.stats import Snapshot
+
+_log = logging.getLogger(__name__)
+
+# Takes chunks of one model out of the page tables of every executor.
+LetGo = Callable[[str, Sequence[str]], Awaitable[None]]
+
+
+class Weights:
+    """Runs a host's migrator beside an event loop.
+
+    What a call evicts is let go by the executors when each has time for it: the call itself does not wait for that.
+
+    Args:
+        migrator: of all the pool's models; closed with this.
+        let_go: see `LetGo`.
+    """
+
+    def __init__(self, migrator: Migrator, let_go: LetGo) -> None:
+        self._migrator = migrator
+        self._let_go = let_go
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def call(self, model: str) -> AsyncGenerator[None, None]:
+        """Around one call: its chunks are in DRAM, and were hashed since they came to this host.
+
+        Raises:
+            ArtifactError: a chunk is damaged and cannot be mended.
+            InfcError: a chunk cannot be read.
+        """
+        ticket = self._migrator.begin(model)
+        try:
+            self._leave(ticket.evicted)
+            if not ticket.late:
+                await asyncio.to_thread(self._migrator.fill, ticket)
+            yield
+        finally:
+            # After the answer: counting what was touched is no reason to let a caller wait.
+            asyncio.get_running_loop().call_soon(lambda: self._leave(self._migrator.end(ticket)))
+
+    def snapshot(self) -> Snapshot:
+        """The tier as it is now."""
+        return self._migrator.snapshot()
+
+    async def close(self) -> None:
+        """Ends what moves bytes."""
+        for task in self._leaving:
+            task.cancel()
+        await asyncio.to_thread(self._migrator.close)
+
+    def _leave(self, chunks: Iterable[str]) -> None:
+        chunks = tuple(chunks)
+        if not chunks:
+            return
+        task = asyncio.create_task(self._drop(chunks))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def _drop(self, chunks: tuple[str, ...]) -> None:
+        try:
+            for model, theirs in self._migrator.holders(chunks).items():
+                await self._let_go(str(model), theirs)
+            await asyncio.to_thread(self._migrator.drop, chunks)
+        except InfcError as error:
+            _log.error("%d chunks cannot leave the memory: %s", len(chunks), error)

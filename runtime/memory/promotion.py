@@ -1,0 +1,87 @@
+"""Bringing the chunks of one model into DRAM, and never a damaged one."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from threading import Lock
+
+from infc.errors import ArtifactError, InfcError
+
+from ..artifact import Artifact
+from ..artifact.layout import FETCH_AGAIN
+from .backend import FileBacked
+
+Mend = Callable[[str], None]
+
+
+class Promotion:
+    """The chunks of one model, of all its stages, in the order in which a forward pass touches them.
+
+    Safe for threads.
+
+    Args:
+        artifact: stays open, and is closed with this.
+        chunks: of its slabs, in their order; what is named twice is one chunk.
+        checked: all of them were hashed. Each other is hashed when it comes in for the first time.
+        mend: replaces a damaged chunk by a good one, or raises ArtifactError.
+    """
+
+    def __init__(self, artifact: Artifact, chunks: Sequence[str], *, checked: bool, mend: Mend | None = None) -> None:
+        self.sizes = {chunk: artifact.blob(chunk).length for chunk in chunks}
+        self._artifact = artifact
+        self._backend = FileBacked(artifact, chunks)
+        self._mend = mend
+        self._unchecked: set[str] = set() if checked else set(self.sizes)
+        self._where = str(artifact.path)
+        self._mending = Lock()
+
+    def promote(self, chunk: str) -> None:
+        """Brings a chunk into DRAM, from wherever it is.
+
+        Raises:
+            ArtifactError: it is damaged, or there is none, and it could not be mended.
+            InfcError: it cannot be read.
+        """
+        if chunk not in self._unchecked:
+            self._read(chunk)
+            return
+        if not self._right(chunk):
+            with self._mending:
+                if not self._right(chunk):
+                    self._mended(chunk)
+        self._unchecked.discard(chunk)
+
+    def demote(self, chunk: str) -> None:
+        """Lets a chunk leave DRAM that nobody has mapped."""
+        self._backend.demote(chunk)
+
+    def resident(self, chunk: str) -> int | None:
+        """Bytes of the chunk in DRAM; None where the kernel does not say."""
+        return self._backend.resident(chunk)
+
+    def close(self) -> None:
+        """Gives the artifact back."""
+        self._backend.close()
+        self._artifact.close()
+
+    def _mended(self, chunk: str) -> None:
+        what = f"{self._where}: chunk {chunk} was changed: its content has another digest"
+        if self._mend is None:
+            raise ArtifactError(what, hint=FETCH_AGAIN)
+        self._mend(chunk)
+        if not self._right(chunk):
+            raise ArtifactError(what, hint=FETCH_AGAIN)
+
+    def _right(self, chunk: str) -> bool:
+        state = hashlib.sha256()
+        self._read(chunk, state.update)
+        return f"sha256:{state.hexdigest()}" == chunk
+
+    def _read(self, chunk: str, use: Callable[[memoryview], object] = len) -> None:
+        try:
+            for piece in self._backend.read(chunk):
+                use(piece)
+        except OSError as error:
+            raise InfcError(
+                f"{self._where}: chunk {chunk} cannot be read: {error.strerror}",
+                hint="the kernel's log says what is wrong with the disk",
+            ) from error
