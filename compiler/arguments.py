@@ -53,6 +53,13 @@ def takes(source: Source) -> tuple[sig.Parameter, ...]:
     return tuple(_saved(source) if source.exported is not None else _called(source))
 
 
+def input_names(source: Source) -> list[str]:
+    """The flat names of the tensors that it takes. Raises SourceError as `takes` does."""
+    if source.onnx is not None:
+        return [spec.name for spec in source.onnx.method.inputs]
+    return [name for each in takes(in_order_of_forward(source)) for name in sig.tensors(each.tree)]
+
+
 def argument_tree(name: str, value: Any) -> sig.Tree:
     """What an argument called `name` holds. Raises SourceError as `takes` does."""
     leaves, spec = pytree.tree_flatten(value)

@@ -35,8 +35,8 @@ def check_against(artifact: Artifact, source: str, request: Request, *, trials: 
         request = replace(request, methods=tuple(method.name for method in methods))
     read = read_sources(source, request)
     # What was exported before has its dims; elsewhere they were asked for when the artifact was compiled.
-    axes = None if read[0].exported is not None else axes_of(methods[0])
-    programs = [export(each, axes) for each in read]
+    dims = {method.name: axes_of(method) for method in methods}
+    programs = [export(each, None if each.exported is not None else dims.get(each.method)) for each in read]
     _check_interface(source, [program.method for program in programs], methods)
     choose(artifact)
     reports: dict[str, VerifyReport] = {}

@@ -22,7 +22,7 @@ from .children import Children, Limits
 from .doors import Request, read_sources
 from .dynamic import Dynamic
 from .dynamic.selection import Chosen, Judge
-from .export import Program, Traced, decompose, trace
+from .export import Program, Traced, axes_of_each, decompose, trace
 from .finished import Lookup, Shelf
 from .identity import source_digest
 from .importer import import_program
@@ -93,7 +93,7 @@ def compile_model(
     with ArtifactWriter(out) as writer, temps.reproducing(), Children(options.limits) as children:
         cache = Cache(options.cache, cache_limit()) if options.cache else None
         shelf = Shelf(cache, _asked(options, chosen)) if cache and not options.temps else None
-        known = Lookup(shelf, source, Path(out))
+        known = Lookup(shelf, [source, *options.request.files.values()], Path(out))
         with clock.stage("look up"):
             ready = known.by_files()
         if ready:
@@ -101,7 +101,8 @@ def compile_model(
         with clock.stage("load"):
             models = read_sources(source, options.request)
         with clock.stage("export"):
-            traced = [trace(model, options.dynamic.axes) for model in models]
+            axes = axes_of_each(models, options.dynamic.axes)
+            traced = [trace(model, own) for model, own in zip(models, axes, strict=True)]
         with clock.stage("look up"):
             ready = known.by_traced(traced)
         if ready:

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 from infc.errors import CompileError, SourceError, UsageError
 
 from ..runtime.artifact import Method
-from .arguments import in_order_of_forward, takes
+from .arguments import in_order_of_forward, input_names, takes
 from .complex_numbers import without_complex
 from .decompositions import INEXACT, count_dims_from_the_first, table
 from .dynamic.exporting import check_axes, dynamic_shapes, method_with_names, no_export, resized, tracing_sizes, varying
@@ -65,6 +65,22 @@ def export(source: Source, axes: Axes | None = None) -> Program:
 def at_sizes(program: Program, sizes: Mapping[str, int]) -> Program:
     """The program with fixed shapes: those that it has when its dims have these sizes. Raises as `export` does."""
     return export(resized(program.source, program.method, sizes))
+
+
+def axes_of_each(sources: Sequence[Source], axes: Axes) -> list[Axes]:
+    """For each entry point those of `axes` that are its own: an input that varies does so wherever it is one.
+
+    Raises:
+        UsageError: no entry point has such an input, or it belongs to a graph, which keeps the dims that it has.
+    """
+    if len(sources) == 1:
+        return [axes]
+    inputs = [input_names(source) for source in sources]
+    for name in axes:
+        if not any(name in own for own in inputs):
+            known = "; ".join(f"{source.method}: {', '.join(own)}" for source, own in zip(sources, inputs, strict=True))
+            raise UsageError(f"--dynamic {name}: there is no such input", hint=f"inputs of {known}")
+    return [{name: own for name, own in axes.items() if name in names} for names in inputs]
 
 
 def trace(source: Source, axes: Axes | None = None) -> Traced:

@@ -36,13 +36,14 @@ class Shelf:
     cache: Cache
     asked: Sequence[str]
 
-    def of_files(self, source: str) -> "Files | None":
-        """What the files that `source` names are now; None where they are not all that the model is made from."""
-        paths = _files(Path(source))
-        if not paths:
+    def of_files(self, *sources: str) -> "Files | None":
+        """What the files that `sources` name are now; None where they are not all that the model is made from."""
+        each = [_files(Path(source)) for source in sources]
+        if not all(each):
             return None
+        paths = [path for own in each for path in own]
         try:
-            return Files(paths, _stamps(paths), self._key("files", source, *map(_file_digest, paths)))
+            return Files(paths, _stamps(paths), self._key("files", *sources, *map(_file_digest, paths)))
         except OSError:
             return None  # the door says what is wrong with it
 
@@ -98,12 +99,12 @@ class Lookup:
     """What one compile asks a shelf, and then leaves there. Without a shelf there is never anything.
 
     Args:
-        source: as the compile was told it.
+        sources: as the compile was told them.
         out: where an artifact that is found is written to.
     """
 
     shelf: Shelf | None
-    source: str
+    sources: Sequence[str]
     out: Path
     _files: "Files | None" = None
     _key: str | None = None
@@ -112,7 +113,7 @@ class Lookup:
         """Digest and config of what the same files gave, now in `out`. Raises as `Shelf.take`."""
         if self.shelf is None:
             return None
-        self._files = self.shelf.of_files(self.source)
+        self._files = self.shelf.of_files(*self.sources)
         self._key = self._files and self.shelf.behind(self._files)
         return self.shelf.take(self._key, self.out) if self._key else None
 

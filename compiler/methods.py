@@ -42,7 +42,11 @@ def merged(methods: Sequence[Method], reports: Sequence[VerifyReport]) -> Verify
         for method, report in zip(methods, reports, strict=True)
         for each in report.left_out
     )
-    return msgspec.structs.replace(reports[0], outputs=outputs, left_out=left_out)
+    sizes = {repr(each): each for report in reports for each in report.sizes}
+    trials = max(report.trials for report in reports)
+    return msgspec.structs.replace(
+        reports[0], trials=trials, outputs=outputs, left_out=left_out, sizes=tuple(sizes.values())
+    )
 
 
 def new_config(name: str, programs: Sequence[Program], source: str) -> Config:

@@ -66,7 +66,7 @@ class _Constants(onnx_importer.ContextCache):
         if tensor.numel() <= 1 or (known and tensor.nbytes <= _INLINE):
             return self._literal(tensor)
         key = tp.name if re.fullmatch(r"[\w.]+", tp.name) else f"weight_{len(self._weights.tensors)}"
-        self._weights.add(key, tensor)
+        key = self._weights.add(key, tensor)
         return ir.Attribute.parse(f'dense_resource<"{key}"> : {self.tensor_proto_to_builtin_type(tp)}', context=self._c)
 
     def _literal(self, tensor: torch.Tensor) -> ir.Attribute:

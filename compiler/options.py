@@ -16,8 +16,9 @@ _OPTIONS = (
     click.option("--task", default="", help="For a Hugging Face folder: which head; by default its own."),
     click.option("--factory", default="", help="For a checkpoint: file.py:factory, which builds its module."),
     click.option(
-        "--method", "methods", multiple=True, metavar="NAME",
-        help="For a factory or a checkpoint: an entry point of its module, by default forward; repeatable.",
+        "--method", "methods", multiple=True, metavar="NAME[=FILE]",
+        help="An entry point: a method of a factory's module, or what a .pt2 or .onnx is called; repeatable. FILE is "
+        "another .pt2 or .onnx for this one.",
     ),
     click.option(
         "--input", "inputs", multiple=True, metavar="NAME=SHAPE",
@@ -94,8 +95,9 @@ def limits_of(described: Mapping[str, Any]) -> "Limits":
 
 def request_of(described: Mapping[str, Any]) -> "Request":
     """The options' values as the front doors take them. Raises UsageError when an input cannot be parsed."""
-    from .doors import Request, parse_inputs
+    from .doors import Request, parse_inputs, parse_methods
 
+    methods, files = parse_methods(described["methods"])
     return Request(
-        described["task"], described["factory"], described["methods"], inputs=parse_inputs(described["inputs"])
+        described["task"], described["factory"], methods, inputs=parse_inputs(described["inputs"]), files=files
     )

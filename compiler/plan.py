@@ -9,6 +9,7 @@ from infc.errors import CompileError, UsageError
 from .build import Build, Job, Key, Part
 from .dynamic import Dynamic, candidates
 from .dynamic.candidates import Plan, Way
+from .dynamic.request import check_buckets
 from .export import Program
 from .importer import Imported
 from .targets import Target
@@ -47,15 +48,17 @@ def decide(programs: Sequence[Program], dynamic: Dynamic, seed: int) -> list[Pla
         UsageError: the buckets that were asked for do not fit.
         SourceError: PyTorch fails on inputs like the example.
     """
-    varying = next((program for program in programs if program.method.dims), None)
-    if varying is None and dynamic.buckets:
+    dims = {dim.name: dim for program in programs for dim in program.method.dims}
+    if not dims and dynamic.buckets:
         raise UsageError("--bucket: no dim of the model varies", hint="--dynamic ids:0=batch[1..64] makes one vary")
-    if varying is not None and len(programs) > 1:
-        raise UsageError(
-            f"method {varying.method.name!r} has dims that vary, and there are several methods",
-            hint="one artifact has either: leave out --dynamic, or compile one --method",
-        )
-    return [candidates.plan(program, dynamic.buckets, seed) if program.method.dims else None for program in programs]
+    check_buckets(dynamic.buckets, dims.values())
+    return [_plan(program, dynamic, seed) if program.method.dims else None for program in programs]
+
+
+def _plan(program: Program, dynamic: Dynamic, seed: int) -> Plan:
+    own = {dim.name for dim in program.method.dims}
+    asked = {name: sizes for name, sizes in dynamic.buckets.items() if name in own}
+    return candidates.plan(program, asked, seed)
 
 
 def entries(

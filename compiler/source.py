@@ -1,9 +1,10 @@
 """A model that was read, whichever door it came through (`doors/`)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
 import torch
 
 from ..runtime.artifact import Method
@@ -49,3 +50,11 @@ class Source:
     def reference(self) -> str:
         """Whose answers the compiled model's are compared with."""
         return "ONNX Runtime" if self.onnx is not None else "PyTorch"
+
+
+def called(name: str, source: Source) -> Source:
+    """The source with its entry point called `name`."""
+    graph = source.onnx
+    if graph is not None:
+        graph = replace(graph, method=msgspec.structs.replace(graph.method, name=name))
+    return replace(source, method=name, onnx=graph)

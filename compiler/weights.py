@@ -31,25 +31,27 @@ class WeightTable:
 
     tensors: dict[str, torch.Tensor] = field(default_factory=dict[str, torch.Tensor])
     digests: dict[str, str] = field(default_factory=dict[str, str])
+    _keys: dict[str, str] = field(default_factory=dict[str, str])  # by digest
     # By where the elements lie; the tensor is kept with its digest, so that no other comes to lie there.
     _seen: dict[Any, tuple[str, torch.Tensor]] = field(default_factory=dict[Any, tuple[str, torch.Tensor]])
 
     def add(self, key: str, tensor: torch.Tensor) -> str:
         """Take `tensor` (any supported dtype, any strides) in; the key that it has now.
 
-        It is `key`, or one made from it where another tensor has that: several programs of one model share a table.
+        It is `key`, or that of an equal tensor, or one made from it where another tensor has that: several programs of
+        one model share a table, and name their weights each in its own way.
         """
         identity = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype)
         if identity not in self._seen:  # a tied weight is hashed once
             self._seen[identity] = (_digest(tensor), tensor)
         digest, _ = self._seen[identity]
+        if digest in self._keys:
+            return self._keys[digest]
         free, count = key, 0
-        while self.digests.get(free, digest) != digest:
+        while free in self.digests:
             count += 1
             free = f"{key}_{count}"
-        if free not in self.tensors:
-            self.tensors[free] = tensor
-            self.digests[free] = digest
+        self.tensors[free], self.digests[free], self._keys[digest] = tensor, digest, free
         return free
 
     def data(self, uses: "list[WeightUse]") -> Iterator[WeightData]:

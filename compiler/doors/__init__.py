@@ -1,18 +1,20 @@
 """The front doors: what `SRC` on the command line can be; one file a door."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from infc.errors import SourceError, UsageError
 
-from ..source import Source
+from ..source import Source, called
 from .extras import needing
 from .factory import is_factory, read_factory
-from .methods import check_methods
+from .methods import check_methods, parse_methods
 from .overrides import with_shapes
 from .request import Request, Shape, parse_inputs
 
-__all__ = ["Request", "Shape", "parse_inputs", "read_source", "read_sources"]
+__all__ = ["Request", "Shape", "parse_inputs", "parse_methods", "read_source", "read_sources"]
 
+_GRAPHS = (".pt2", ".onnx")  # files that hold one entry point
 _CHECKPOINTS = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 
 
@@ -34,6 +36,8 @@ def read_sources(text: str, request: Request) -> list[Source]:
         UsageError: the request has an option that its door does not take.
     """
     check_methods(request.methods)
+    if request.files or (request.methods and Path(text).suffix in _GRAPHS):
+        return _read_files(text, request)
     if is_factory(text):
         _refuse_options(text, request, "inputs", "methods")
         return with_shapes(read_factory(text, request.methods), request.inputs)
@@ -70,6 +74,25 @@ def read_sources(text: str, request: Request) -> list[Source]:
         f"Hugging Face's or a checkpoint ({', '.join(_CHECKPOINTS)}) with --factory",
         hint="is the path right, seen from this directory?",
     )
+
+
+def _read_files(text: str, request: Request) -> list[Source]:
+    """The source and the other files, each one entry point."""
+    own = [name for name in request.methods if name not in request.files]
+    if len(own) != 1:
+        raise UsageError(
+            f"{text} is one method, {', '.join(own) or 'none'} would be called so",
+            hint=f"--method NAME for {text}, --method NAME=FILE for each of the others",
+        )
+    files = {name: request.files.get(name, text) for name in request.methods}
+    for name, file in files.items():
+        if Path(file).suffix not in _GRAPHS:
+            raise UsageError(
+                f"--method {name}: {file!r} is no .pt2 or .onnx, which hold one method each",
+                hint="a factory gives the methods of its module: file.py:make --method encode --method decode",
+            )
+    alone = replace(request, methods=(), files={})
+    return [called(name, read_sources(file, alone)[0]) for name, file in files.items()]
 
 
 _OPTIONS = {

@@ -13,6 +13,21 @@ from ..source import Source
 from .example_call import example_call
 
 
+def parse_methods(texts: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The names that the values of `--method` give, and the files of those that have one: `decode=decode.pt2`.
+
+    Raises:
+        UsageError: one is given twice, is no name, or has an empty file.
+    """
+    parts = [text.partition("=") for text in texts]
+    names = tuple(name for name, _, _ in parts)
+    check_methods(names)
+    for name, equals, file in parts:
+        if equals and not file:
+            raise UsageError(f"--method {name}= names no file", hint=f"--method {name}={name}.pt2")
+    return names, {name: file for name, _, file in parts if file}
+
+
 def check_methods(methods: Sequence[str]) -> None:
     """Raises UsageError when one is given twice or is no name."""
     for name in methods:

@@ -9,7 +9,7 @@ import torch.utils._pytree as pytree
 from infc.errors import SourceError
 
 from ...runtime.artifact import signature as sig
-from ..arguments import in_order_of_forward, takes
+from ..arguments import in_order_of_forward, input_names, takes
 from ..source import Source
 from .request import Shape
 
@@ -30,14 +30,14 @@ def with_shapes(sources: Sequence[Source], shapes: Mapping[str, Shape]) -> list[
     found = [_changed(each, shapes, generator, changed) for each in sources]
     for name in shapes:
         if name not in changed:
-            names = dict.fromkeys(name for each in sources for name in [*_tensors(each), *_open(each)])
+            names = dict.fromkeys(name for each in sources for name in [*input_names(each), *_open(each)])
             raise SourceError(f"the model takes no input {name!r}", hint=f"it takes {', '.join(names) or 'none'}")
     return found
 
 
 def _changed(source: Source, shapes: Mapping[str, Shape], generator: torch.Generator, changed: set[str]) -> Source:
     source = in_order_of_forward(source)
-    names = iter(_tensors(source))
+    names = iter(input_names(source))
     leaves, tree = pytree.tree_flatten((source.args, dict(source.kwargs)))
     for place, leaf in enumerate(leaves):
         if isinstance(leaf, torch.Tensor) and (name := next(names)) in shapes:
@@ -49,10 +49,6 @@ def _changed(source: Source, shapes: Mapping[str, Shape], generator: torch.Gener
             kwargs[name] = _new(shapes[name], generator)
             changed.add(name)
     return replace(source, args=tuple(args), kwargs=kwargs)
-
-
-def _tensors(source: Source) -> list[str]:
-    return [name for each in takes(in_order_of_forward(source)) for name in sig.tensors(each.tree)]
 
 
 def _open(source: Source) -> list[str]:

@@ -26,14 +26,15 @@ class Shape:
 @dataclass(frozen=True)
 class Request:
     """`task` names the head of a Hugging Face model, `factory` builds the module of a checkpoint, `methods` are the
-    entry points of a factory's module, `inputs` the shapes of example inputs by name. Empty where a door has a default
-    of its own.
+    entry points: of a factory's module, or each of a file, which `files` names for all but the source's own. `inputs`
+    are the shapes of example inputs by name. Empty where a door has a default of its own.
     """
 
     task: str = ""
     factory: str = ""
     methods: tuple[str, ...] = ()
     inputs: Mapping[str, Shape] = field(default_factory=dict[str, Shape])
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def parse_inputs(texts: Iterable[str]) -> dict[str, Shape]:

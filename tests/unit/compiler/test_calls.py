@@ -1,6 +1,7 @@
 """What `--input` and `--method` make of a factory's example call."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import torch
@@ -87,6 +88,25 @@ def test_a_call_that_the_model_does_not_have_is_refused(
     assert hint in refused.value.hint
 
 
-def test_other_sources_have_no_methods() -> None:
+def test_other_sources_have_no_methods(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="takes no --method"):
-        read_sources("x.onnx", Request(methods=("encode",)))
+        read_sources(str(tmp_path), Request(methods=("encode",)))
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["encode="], "--method encode= names no file"),
+        (["=x.pt2"], "'' is no name of a method"),
+        (["encode=x.pt2"], "x.pt2 is one method, none would be called so"),
+        (["a", "b", "c=y.pt2"], "x.pt2 is one method, a, b would be called so"),
+        (["a", "b=y.py:make"], "--method b: 'y.py:make' is no .pt2 or .onnx"),
+        (["a", "a=y.pt2"], "'a' is given twice"),
+    ],
+)
+def test_files_as_methods_are_named_one_by_one(texts: list[str], said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        names, files = parse_methods(texts)
+        read_sources("x.pt2", Request(methods=names, files=files))
+    assert said in refused.value.message
+    assert refused.value.hint

@@ -11,7 +11,7 @@ from infc.compiler.doors.pt2 import read_pt2
 from infc.compiler.dynamic import parse_dynamic
 from infc.compiler.dynamic.buckets import choose, cover, trial_sizes
 from infc.compiler.dynamic.candidates import plan
-from infc.compiler.export import Program, export
+from infc.compiler.export import Program, axes_of_each, export
 from infc.compiler.source import Source
 from infc.errors import InfcError, SourceError, UsageError
 from infc.runtime.artifact import Dim
@@ -89,6 +89,15 @@ def test_what_does_not_fit_the_model(texts: str, message: str) -> None:
         export(mean(masked=True), parse_dynamic([texts]).axes)
     assert message in caught.value.message
     assert caught.value.hint or "dims" in message
+
+
+def test_each_method_has_the_dims_of_its_own_inputs() -> None:
+    first, second = mean(masked=True), Source("linear", torch.nn.Linear(4, 2), (torch.randn(2, 4),), method="second")
+    asked = parse_dynamic(["x:0=b[1..9]", "input:0=b"]).axes
+    assert [list(each) for each in axes_of_each([first, second], asked)] == [["x"], ["input"]]
+    with pytest.raises(UsageError, match="--dynamic ids: there is no such input") as caught:
+        axes_of_each([first, second], parse_dynamic(["ids:0=b[1..9]"]).axes)
+    assert caught.value.hint == "inputs of main: x, mask; second: input"
 
 
 def test_the_interface_names_its_dims() -> None:
