@@ -5,6 +5,7 @@ import logging
 import os
 import re
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,10 @@ class Size(click.ParamType[int]):
               help="Of the weights that are kept in memory between calls, such as 4GiB.")  # fmt: skip
 @click.option("--policy", default="balanced", show_default=True, metavar="NAME[:OPTION=VALUE,…]",
               help="What leaves the memory when it is full.")  # fmt: skip
+@click.option("--metrics", default=None, metavar="HOST:PORT",
+              help="Serve statistics for Prometheus and `infc memory top` there.")  # fmt: skip
+@click.option("--request-log", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write a line for each call, which `infc memory simulate --trace FILE` plays.")  # fmt: skip
 @click.option("--drain", default=30.0, show_default=True, type=Seconds(), metavar="SECONDS",
               help="For accepted requests to finish when the pool is stopped.")  # fmt: skip
 @click.option("--max-message", default="256MiB", show_default=True, type=Size(), help="Largest request.")
@@ -63,6 +68,8 @@ def serve(
     deadline: float,
     memory: str,
     policy: str,
+    metrics: str | None,
+    request_log: Path | None,
     drain: float,
     max_message: int,
     allow_unverified: bool,
@@ -82,6 +89,8 @@ def serve(
     from ..runtime.memory.tier import parse_size
     from .pool.catalog import open_models
     from .pool.controller import Pool
+    from .pool.metrics import serving_metrics
+    from .pool.request_log import RequestLog
     from .pool.serving import serve as serve_pool
 
     capacity = None if memory == "all" else parse_size(memory)
@@ -89,13 +98,17 @@ def serve(
         artifacts, folder, capacity=capacity, policy=policy, allow_unverified=allow_unverified
     )
 
-    def on_ready(bound: Address) -> None:
-        names = [model.name for model in models]
-        if as_json:
-            click.echo(json.dumps({"listen": str(bound), "models": names, "pid": os.getpid()}))
-            return
-        click.echo(f"infc: serving {', '.join(names)} on {bound}")
-
     limits = Limits(queue=queue, deadline=deadline, drain=drain, max_message=max_message)
-    pool = Pool(models, executors, limits, migrator)
-    asyncio.run(serve_pool(pool, listen=address, limits=limits, on_ready=on_ready))
+    pool = Pool(models, executors, limits, migrator, RequestLog(request_log) if request_log else None)
+    with ExitStack() as stack:
+        shown = stack.enter_context(serving_metrics(Address.parse(metrics), pool.memory)) if metrics else None
+
+        def on_ready(bound: Address) -> None:
+            names = [model.name for model in models]
+            if as_json:
+                ready = {"listen": str(bound), "models": names, "pid": os.getpid()}
+                click.echo(json.dumps(ready | ({"metrics": str(shown)} if shown else {})))
+                return
+            click.echo(f"infc: serving {', '.join(names)} on {bound}{f', metrics on {shown}' if shown else ''}")
+
+        asyncio.run(serve_pool(pool, listen=address, limits=limits, on_ready=on_ready))

@@ -17,6 +17,7 @@ from ...runtime.targets import choose, unverified
 from ..oip.keys import METHOD_MARK
 from .messages import Attach, Infer, Tensor
 from .options import Limits
+from .request_log import RequestLog
 from .weights import Weights
 from .work import Answer, Work
 from .worker import Call, Worker
@@ -138,15 +139,18 @@ class Pool:
         executors: how many processes.
         limits: see `Limits`.
         migrator: keeps the weights of the models, and knows all of them.
+        log: gets every call.
     """
 
-    def __init__(self, models: Sequence[Model], executors: int, limits: Limits, migrator: Migrator) -> None:
+    def __init__(
+        self, models: Sequence[Model], executors: int, limits: Limits, migrator: Migrator, log: RequestLog | None = None
+    ) -> None:
         self._models = {model.name: model for model in models}
         self._entries = {entry.name: entry for model in models for entry in model.entries()}
         self._limits = limits
         attach = [model.attach for model in models if not model.stored]
         self._workers = [Worker(attach, limits.deadline) for _ in range(executors)]
-        self._weights = Weights(migrator, self._release_chunks)
+        self._weights = Weights(migrator, self._release_chunks, log)
         self._idle = list(self._workers)
         self._free = asyncio.Semaphore(executors)  # counts `_idle`; first come, first served
         self._waiting = 0

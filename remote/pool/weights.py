@@ -9,6 +9,7 @@ from infc.errors import InfcError
 
 from ...runtime.memory.migrator import Migrator
 from ...runtime.memory.stats import Snapshot
+from .request_log import RequestLog
 
 _log = logging.getLogger(__name__)
 
@@ -24,9 +25,11 @@ class Weights:
     Args:
         migrator: of all the pool's models; closed with this.
         let_go: see `LetGo`.
+        log: gets every call.
     """
 
-    def __init__(self, migrator: Migrator, let_go: LetGo) -> None:
+    def __init__(self, migrator: Migrator, let_go: LetGo, log: RequestLog | None = None) -> None:
+        self._log = log
         self._migrator = migrator
         self._let_go = let_go
         self._leaving: set[asyncio.Task[None]] = set()
@@ -40,6 +43,8 @@ class Weights:
             InfcError: a chunk cannot be read.
         """
         ticket = self._migrator.begin(model)
+        if self._log is not None:
+            self._log.called(model, self._migrator.size(model))
         try:
             self._leave(ticket.evicted)
             if not ticket.late:
@@ -58,6 +63,8 @@ class Weights:
         for task in self._leaving:
             task.cancel()
         await asyncio.to_thread(self._migrator.close)
+        if self._log is not None:
+            self._log.close()
 
     def _leave(self, chunks: Iterable[str]) -> None:
         chunks = tuple(chunks)

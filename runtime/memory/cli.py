@@ -12,7 +12,40 @@ _SHOWN = "  ".join(_TIERS)
 
 @click.group("memory")
 def memory() -> None:
-    """Plan the memory that models' weights live in."""
+    """Watch and plan the memory that models' weights live in."""
+
+
+@memory.command("top")
+@click.option("--metrics", "address", default="127.0.0.1:8501", show_default=True, metavar="HOST:PORT",
+              envvar="INFC_METRICS", show_envvar=True, help="Where the pool serves its metrics.")  # fmt: skip
+@click.option("--interval", type=Seconds(positive=True), default=1.0, show_default=True, help="Seconds between looks.")
+@click.option("--count", type=click.IntRange(min=1), default=None, help="Looks, until Ctrl-C by default.")
+@click.option("--models", "limit", type=click.IntRange(min=1), default=20, show_default=True,
+              help="How many are shown: half of them the hottest, half the coldest.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one look as a JSON document, with all models.")
+def top(address: str, interval: float, count: int | None, limit: int, as_json: bool) -> None:
+    """Watch a pool's memory: what is kept, what moves, which models are hot.
+
+    The pool has to be started with --metrics.
+    """
+    import msgspec
+
+    from infc.errors import UsageError
+
+    from ..console import console
+    from .top import watch
+    from .watching import read_snapshot
+
+    host, separator, port = address.rpartition(":")
+    if not separator or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UsageError(
+            f"{address!r} is no address of metrics", hint="HOST:PORT, as `infc serve --metrics` printed it"
+        )
+    host = host.strip("[]")
+    if as_json:
+        click.echo(msgspec.json.encode(read_snapshot(host, int(port))).decode())
+        return
+    watch(lambda: read_snapshot(host, int(port)), console(), interval=interval, count=count, limit=limit)
 
 
 @memory.command("simulate")

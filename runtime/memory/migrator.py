@@ -174,6 +174,10 @@ class Migrator:
                 del self._in_use[chunk]
             return tuple(chunk for chunk in gone if chunk not in self._residency)
 
+    def size(self, name: ModelId) -> int:
+        """Bytes of a model's weights."""
+        return self._models[name].stats.size
+
     def holders(self, chunks: Iterable[str]) -> dict[ModelId, list[str]]:
         """The models that have them mapped, with which of them."""
         found: defaultdict[ModelId, list[str]] = defaultdict(list)

@@ -37,7 +37,9 @@ COMMANDS = {
     "codegen": Entry("infc.codegen.cli:codegen", "Write a client package and a pointer file.", "compile"),
     "serve": Entry("infc.remote.cli:serve", "Serve artifacts from a pool.", "pool"),
     "store": Entry("infc.runtime.store.cli:store", "Keep many models in one directory, each chunk once.", "pool"),
-    "memory": Entry("infc.runtime.memory.cli:memory", "Plan the memory that models' weights live in.", "pool"),
+    "memory": Entry(
+        "infc.runtime.memory.cli:memory", "Watch and plan the memory that models' weights live in.", "pool"
+    ),
     "doctor": Entry("infc.doctor:doctor", "Report versions, devices and kernel features."),
 }
 
@@ -52,6 +54,7 @@ EXTRA_MODULES = frozenset(
         "jinja2",
         "ml_dtypes",
         "msgspec",
+        "prometheus_client",
         "torch",
         "torch_mlir",
     }

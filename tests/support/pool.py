@@ -67,6 +67,7 @@ class Pool:
     log: Log
     address: str
     channel: grpc.Channel
+    ready: dict[str, Any] = field(default_factory=dict)  # what it said when it was
 
     def call(self, method: str, timeout: float = PATIENCE, **fields: Any) -> Any:
         """Call one method of the protocol with these fields in the request."""
@@ -109,10 +110,11 @@ def serving(*artifacts: Path, listen: str = "127.0.0.1:0", options: Sequence[str
         if not line:
             log.wait_for(".*")
             raise AssertionError("the pool did not start:\n" + "".join(log.lines))
-        address = json.loads(line)["listen"]
+        ready = json.loads(line)
+        address = ready["listen"]
         unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
         with grpc.insecure_channel(address, options=unlimited) as channel:
-            yield Pool(process, log, address, channel)
+            yield Pool(process, log, address, channel, ready)
     finally:
         process.kill()
         process.wait()

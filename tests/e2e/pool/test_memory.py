@@ -1,6 +1,11 @@
 """Models of a store behind a bound on memory: the answers are right, and what leaves really leaves."""
 
+import json
+import subprocess
+import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import grpc
@@ -86,6 +91,9 @@ def test_two_pools_on_one_store(store: Store) -> None:
         (["--store", "nowhere"], 5, "nowhere"),
         (["--store", "{store}", "tune7"], 5, "has no model 'tune7'"),
         (["--store", "{store}", "--memory", "much"], 2, "'much' is no size"),
+        (["--store", "{store}", "--metrics", "unix:/x"], 2, "metrics cannot be served at unix:/x"),
+        (["--store", "{store}", "--metrics", "192.0.2.1:1"], 7, "cannot serve metrics at 192.0.2.1:1"),
+        (["--store", "{store}", "--request-log", "/nowhere/x"], 2, "cannot write the request log /nowhere/x"),
         (["--store", "{store}", "--policy", "best"], 2, "no policy 'best'"),
         (["--store", "{store}", "--policy", "trace-belady"], 2, "needs the future"),
     ],
@@ -97,3 +105,49 @@ def test_wrong_options(store: Store, options: list[str], code: int, said: str) -
     finally:
         process.kill()
     assert (process.returncode, said in errors) == (code, True), errors
+
+
+def test_top_shows_what_the_pool_counts(store: Store, tmp_path: Path, run_infc: Callable) -> None:
+    log = tmp_path / "calls.csv"
+    options = ["--store", store.path, "--memory", "3MiB", "--metrics", "127.0.0.1:0", "--request-log", log]
+    with serving(options=options) as pool:
+        for number in (0, 0, 1):
+            pool.infer(f"tune{number}", x=X)
+        address = pool.ready["metrics"]
+        seen = json.loads(run_infc("memory", "top", "--metrics", address, "--json"))
+        assert seen["capacity"] == 3 << 20
+        assert {name: model["calls"] for name, model in seen["models"].items()} == {"tune0": 2, "tune1": 1, "tune2": 0}
+        assert seen["models"]["tune0"]["hits"] > 0
+        assert seen["used"] <= 3 << 20 < seen["promoted"]
+        assert seen["models"]["tune0"]["size"] > BODY * CHUNK
+        screen = run_infc("memory", "top", "--metrics", address, "--count", "2", "--interval", "0.01", "--models", "2")
+        assert "balanced" in screen and "tune0" in screen and "… 1 more …" in screen
+        pool.stop()
+    simulated = json.loads(run_infc("memory", "simulate", "--trace", log, "--json"))
+    assert (simulated["models"], simulated["results"][0]["calls"]) == (2, 3)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:x", "127.0.0.1:0"])
+def test_top_needs_an_address(address: str, run_infc: Callable) -> None:
+    assert "is no address of metrics" in run_infc("memory", "top", "--metrics", address, fails=2)
+
+
+def test_top_of_somebody_else(run_infc: Callable) -> None:
+    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    with server, ThreadPoolExecutor(1) as thread:
+        answering = thread.submit(server.handle_request)
+        said = run_infc("memory", "top", "--metrics", f"127.0.0.1:{server.server_port}", fails=7)
+        answering.result()
+    assert "is no pool of infc's" in said
+    assert "no metrics at" in run_infc("memory", "top", "--metrics", f"127.0.0.1:{server.server_port}", fails=7)
+
+
+@pytest.fixture
+def run_infc() -> Callable:
+    def run(*arguments: object, fails: int = 0) -> str:
+        command = [Path(sys.executable).with_name("infc"), *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode == fails, done.stderr
+        return done.stderr if fails else done.stdout
+
+    return run
