@@ -27,6 +27,7 @@ _PASSES = {
     "infer-lower-transfers": "lower_transfers:LowerTransfers",
     "mem-schedule": "mem_schedule:MemSchedule",
     "mem-lower": "mem_lower:MemLower",
+    "rpc-insert-calls": "insert_calls:InsertCalls",
     "rpc-interface": "rpc_interface:RpcInterface",
     "infer-lower-weights": "lower_weights:LowerWeights",
     "infer-verify-contract": "verify_contract:VerifyContract",

@@ -58,10 +58,14 @@ class RpcInterface(Pass):
             with ir.InsertionPoint(service.methods.blocks.append()):
                 for function in functions:
                     with function.location:
-                        _method(function)
+                        declare(function, function.name.value)
 
 
-def _method(function: Any) -> None:
+def declare(function: Any, method: str) -> None:
+    """Make an `rpc.method` called `method` of a function, where operations are being inserted.
+
+    Raises PassError when it takes or gives what is no tensor.
+    """
     name = function.name.value
     sides = {"input": function.type.inputs, "output": function.type.results}
     described: dict[str, ir.ArrayAttr] = {}
@@ -79,7 +83,7 @@ def _method(function: Any) -> None:
     ir.Operation.create(
         Method.OPERATION_NAME,
         attributes={
-            "sym_name": ir.StringAttr.get(name),
+            "sym_name": ir.StringAttr.get(method),
             "function": ir.FlatSymbolRefAttr.get(name),
             "inputs": described["input"],
             "outputs": described["output"],

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from .graph import Graph
 
+CLIENT = "client"  # the placement of what runs in the application
 _RANGE = re.compile(r"(\d+)-(\d+)")
 
 
@@ -55,6 +56,10 @@ def split_by_name(graph: Graph, rules: Sequence[Rule]) -> list[tuple[str, tuple[
     with the node before. A weight that several read says nothing: equal weights, say the zero biases of two layers,
     have become one and are named after the first.
 
+    With the placement `client` there is one stage before all others: the nodes that rules put there, and those that
+    compute from inputs of the graph alone and read no weights of their own, masks for example. Without these an input
+    would have to leave the application.
+
     Raises:
         UnknownModule: a rule other than `*` matches no weight.
         ValueError: all weights that it matches are read elsewhere too.
@@ -76,12 +81,29 @@ def split_by_name(graph: Graph, rules: Sequence[Rule]) -> list[tuple[str, tuple[
             )
     # What comes before the first weight goes with it.
     first = next((home for home in homes if home), rules[-1].placement)
-    stages: list[tuple[str, list[int]]] = []
+    front = _front(graph, homes, own) if CLIENT in homes else ()
+    stages: list[tuple[str, list[int]]] = [(CLIENT, list(front))] if front else []
     for position, home in enumerate(homes):
+        if position in front:
+            continue
+        if front and home == CLIENT and not own[position]:  # it only stood behind a node of the client's
+            home = stages[-1][0] if len(stages) > 1 else rules[-1].placement
         if not stages or stages[-1][0] != (home or first):
             stages.append((home or first, []))
         stages[-1][1].append(position)
     return [(placement, tuple(positions)) for placement, positions in stages]
+
+
+def _front(graph: Graph, homes: Sequence[str], own: Sequence[Sequence[str]]) -> tuple[int, ...]:
+    """The nodes that run in the application: none of them reads what another stage computes."""
+    front: set[int] = set()
+    from_inputs: set[int] = set()
+    for node, before in enumerate(graph.predecessors):
+        if not own[node] and before <= from_inputs:
+            from_inputs.add(node)
+        if node in from_inputs or (homes[node] == CLIENT and before <= front):
+            front.add(node)
+    return tuple(sorted(front))
 
 
 def _check(graph: Graph, rules: Sequence[Rule]) -> None:
