@@ -35,9 +35,11 @@ from infc.runtime.artifact import (
     ModuleBuild,
     Stage,
     StageBuild,
+    Step,
     TargetBuild,
     Toolchain,
     WeightData,
+    Wiring,
 )
 from infc.runtime.artifact.signature import Nothing
 from infc.runtime.memory import Mapping, kernel
@@ -226,14 +228,22 @@ def write(path: Path, name: str, count: int, own: int = 0) -> Path:
                 source="",
                 toolchain=Toolchain(infc=__version__, torch="", torch_mlir="", iree=""),
                 interface=Interface(methods=(Method(name="main", inputs=(), outputs=(), takes=(), returns=Nothing()),)),
-                stages=(Stage(name="main", placement="cpu", inputs=(), outputs=()),),
+                stages=(Stage(name="main", placement="cpu"),),
+                wiring=(Wiring(method="main", steps=(Step(stage="main", inputs=(), outputs=()),), outputs=()),),
                 targets=(
                     TargetBuild(
                         target="cpu",
-                        device="local-task",
-                        machine=platform.machine(),
-                        features=(),
-                        stages=(StageBuild(stage="main", modules=(build,), slab=slab),),
+                        stages=(
+                            StageBuild(
+                                stage="main",
+                                target="cpu",
+                                device="local-task",
+                                machine=platform.machine(),
+                                features=(),
+                                modules=(build,),
+                                slab=slab,
+                            ),
+                        ),
                         verify=None,
                         skipped=False,
                     ),

@@ -199,10 +199,17 @@ def write(
         made.append(
             TargetBuild(
                 target=target.name,
-                device=target.device,
-                machine=target.machine,
-                features=tuple(sorted({feature for part in parts for feature in part.module.features})),
-                stages=(StageBuild(stage=stage, modules=modules, slab=slabs[uses]),),
+                stages=(
+                    StageBuild(
+                        stage=stage,
+                        target=target.name,
+                        device=target.device,
+                        machine=target.machine,
+                        features=tuple(sorted({feature for part in parts for feature in part.module.features})),
+                        modules=modules,
+                        slab=slabs[uses],
+                    ),
+                ),
                 verify=None,
                 skipped=False,
             )

@@ -17,6 +17,7 @@ from ..runtime.artifact import (
     TargetBuild,
     Toolchain,
     VerifyReport,
+    one_stage,
 )
 from ..runtime.artifact.dtypes import byte_size
 from ..runtime.shapes import sized
@@ -63,14 +64,8 @@ def new_config(name: str, programs: Sequence[Program], source: str) -> Config:
             iree=version("iree-base-compiler"),
         ),
         interface=Interface(methods=methods),
-        stages=(
-            Stage(
-                name=STAGE,
-                placement="device",
-                inputs=tuple(dict.fromkeys(spec.name for method in methods for spec in method.inputs)),
-                outputs=tuple(dict.fromkeys(spec.name for method in methods for spec in method.outputs)),
-            ),
-        ),
+        stages=(Stage(name=STAGE, placement="device"),),
+        wiring=tuple(one_stage(method, STAGE) for method in methods),
         targets=(),
         memory_plan=(),
         cost=Cost(flops=0, bytes_touched=0, activation_peak=0),

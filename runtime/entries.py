@@ -1,87 +1,102 @@
-"""What a call of a method needs, looked up once: the modules that run it, and the form of what they take and return."""
+"""What a call of a method needs, looked up once: the form of its values, and the way that they take through stages."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-import iree.runtime
 import numpy as np
 
-from .artifact import DType, Method, ModuleBuild, TensorSpec
-from .artifact.dtypes import numpy_dtype
+from .artifact import Method, Ref, Wiring
+from .forms import Form, form_of
+from .loaded import LoadedStage, Way
 from .shapes import sized
-
-rt: Any = iree.runtime  # its stubs are incomplete
-
-_ELEMENTS: dict[DType, Any] = {
-    "f64": rt.HalElementType.FLOAT_64,
-    "f32": rt.HalElementType.FLOAT_32,
-    "f16": rt.HalElementType.FLOAT_16,
-    "bf16": rt.HalElementType.BFLOAT_16,
-    "i64": rt.HalElementType.INT_64,
-    "i32": rt.HalElementType.INT_32,
-    "i16": rt.HalElementType.INT_16,
-    "i8": rt.HalElementType.INT_8,
-    "u8": rt.HalElementType.UINT_8,
-    "bool": rt.HalElementType.BOOL_8,
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """How one output is read: `raw` is what numpy takes the device's bytes for, `dtype` what they are."""
+    """How one output is read, and where it lies: a place in `Call.values`, and the stage that gave it, None for an
+    input that comes back as it is."""
 
     name: str
     shape: tuple[int | str, ...]
-    raw: np.dtype
-    dtype: np.dtype
-
-    @staticmethod
-    def of(spec: TensorSpec) -> "Output":
-        """The output that the interface describes."""
-        dtype = numpy_dtype(spec.dtype)
-        return Output(spec.name, spec.shape, np.dtype(np.uint16) if spec.dtype == "bf16" else dtype, dtype)
+    form: Form
+    place: int
+    stage: LoadedStage | None
 
 
-@dataclass(slots=True)
-class Way:
-    """One module that runs a method. `context` and `function` are there once it is loaded."""
+@dataclass(frozen=True, slots=True)
+class Take:
+    """An argument of a stage: a place in `Call.values`, the stage that gave it (None: the caller), and whether nobody
+    needs it afterwards."""
 
-    build: ModuleBuild
-    masks: tuple[int, ...] = ()  # the places of the inputs that it takes without rows of zeros only
-    context: Any = None
-    function: Any = None
+    place: int
+    form: Form
+    origin: LoadedStage | None
+    last: bool
 
-    def takes(self, arrays: Sequence[np.ndarray], sizes: Mapping[str, int]) -> bool:
-        """Whether a call of these inputs and sizes fits, with padding or without."""
-        fits = all(sizes[name] <= size for name, size in self.build.dims.items())
-        return fits and all(arrays[place].any(axis=-1).all() for place in self.masks)
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One stage's turn: what it takes, and the places of what it gives."""
+
+    stage: LoadedStage
+    ways: tuple[Way, ...]
+    takes: tuple[Take, ...]
+    gives: range
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A method, and the ways to run it in the order of preference."""
+    """A method, its way through the stages, and how its outputs are read.
+
+    Values have places: the inputs come first, then what the stages give, in their order; `count` is how many there are.
+    """
 
     method: Method
-    elements: tuple[Any, ...]
+    legs: tuple[Leg, ...]
     outputs: tuple[Output, ...]
-    ways: tuple[Way, ...] = field(default=())
+    count: int
+    names: Mapping[str, int]  # the places of the inputs
 
     @staticmethod
-    def of(method: Method, modules: Sequence[ModuleBuild]) -> "Entry":
-        """The method with those of the modules that are its own."""
-        places = {spec.name: place for place, spec in enumerate(method.inputs)}
-        own = [build for build in modules if build.method == method.name]
-        return Entry(
-            method,
-            tuple(_ELEMENTS[spec.dtype] for spec in method.inputs),
-            tuple(Output.of(spec) for spec in method.outputs),
-            tuple(Way(build, tuple(places[name] for name in build.visible)) for build in own),
+    def of(method: Method, wiring: Wiring, stages: Mapping[str, LoadedStage]) -> "Entry":
+        """The method with the stages that its wiring names."""
+        names = {spec.name: place for place, spec in enumerate(method.inputs)}
+        places = {("", number): number for number in range(len(method.inputs))}
+        forms = [form_of(spec.dtype) for spec in method.inputs]
+        origins: list[LoadedStage | None] = [None] * len(forms)
+        gives: list[range] = []
+        for step in wiring.steps:
+            gives.append(range(len(forms), len(forms) + len(step.outputs)))
+            places.update({(step.stage, number): place for number, place in enumerate(gives[-1])})
+            forms += [form_of(edge.dtype) for edge in step.outputs]
+            origins += [stages[step.stage]] * len(step.outputs)
+
+        def place(ref: Ref) -> int:
+            return places[ref.stage, ref.number]
+
+        needed = {place(ref) for ref in wiring.outputs}
+        legs: list[Leg] = []
+        for step, given in reversed(list(zip(wiring.steps, gives, strict=True))):
+            takes: list[Take] = []
+            for at in map(place, reversed(step.inputs)):  # backwards: who comes first here is the last reader
+                takes.append(Take(at, forms[at], origins[at], at not in needed))
+                needed.add(at)
+            legs.append(Leg(stages[step.stage], stages[step.stage].ways(method.name), tuple(reversed(takes)), given))
+        outputs = tuple(
+            Output(spec.name, spec.shape, form_of(spec.dtype), place(ref), origins[place(ref)])
+            for spec, ref in zip(method.outputs, wiring.outputs, strict=True)
         )
+        return Entry(method, tuple(reversed(legs)), outputs, len(forms), names)
 
     def way(self, arrays: Sequence[np.ndarray], sizes: Mapping[str, int]) -> Way:
-        """The first that takes these inputs; one takes all that are in range, as the validator has checked."""
-        return next(way for way in self.ways if way.takes(arrays, sizes))
+        """The first of a single stage's that takes these inputs; one takes all that are in range, as the validator has
+        checked."""
+        return next(way for way in self.legs[0].ways if self._takes(way, arrays, sizes))
+
+    def _takes(self, way: Way, arrays: Sequence[np.ndarray], sizes: Mapping[str, int]) -> bool:
+        """Whether a call of these inputs and sizes fits, with padding or without."""
+        fits = all(sizes[name] <= size for name, size in way.build.dims.items())
+        return fits and all(arrays[self.names[name]].any(axis=-1).all() for name in way.build.visible)
 
     def padded(self, arrays: Sequence[np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
         """The inputs with zeros behind them, up to the sizes given."""

@@ -95,7 +95,7 @@ def _builds(config: Config) -> Table:
             str(len(stage.slab.weights)),
             decimal(stage.slab.length),
             f"{len(stage.slab.chunks)} ({len(set(stage.slab.chunks))})",
-            ", ".join(build.features) or "none",
+            ", ".join(stage.features) or "none",
         )
         for build in config.targets
         for stage in build.stages

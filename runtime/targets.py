@@ -4,7 +4,7 @@ from typing import Any
 
 from infc.errors import ArtifactError
 
-from .artifact import Artifact, TargetBuild
+from .artifact import Artifact, StageBuild, TargetBuild
 from .host import cpu_obstacle
 
 # What IREE's status codes become in Python.
@@ -15,7 +15,11 @@ CPU_DEVICE = "local-task"
 
 def obstacle(build: TargetBuild) -> str:
     """Why this host cannot run the build; empty when it can. Loads nothing of it."""
-    return cpu_obstacle(build.machine, build.features) or missing_device(build.device)
+    return next(filter(None, map(_stage_obstacle, build.stages)), "")
+
+
+def _stage_obstacle(stage: StageBuild) -> str:
+    return cpu_obstacle(stage.machine, stage.features) or missing_device(stage.device)
 
 
 def unverified(build: TargetBuild) -> str:

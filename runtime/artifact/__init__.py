@@ -1,6 +1,6 @@
 """The artifact format: an OCI image layout with a model's modules, weights and interface. Reading and writing."""
 
-from .digest import interface_digest
+from .digest import interface_digest, stage_digest
 from .layout import Blob
 from .reader import Artifact
 from .rewrite import copy_tar, rewrite
@@ -16,23 +16,28 @@ from .schema import (
     Device,
     Dim,
     DType,
+    Edge,
     Interface,
     LeftOut,
     MemoryStep,
     Method,
     ModuleBuild,
     OutputCheck,
+    Ref,
     Slab,
     SlabWeight,
     Stage,
     StageBuild,
+    Step,
     TargetBuild,
     TensorSpec,
     Toolchain,
     Values,
     VerifyReport,
+    Wiring,
 )
 from .slab import WeightData
+from .wiring import one_stage
 from .writer import ArtifactWriter, Form
 
 __all__ = [
@@ -50,6 +55,7 @@ __all__ = [
     "DType",
     "Device",
     "Dim",
+    "Edge",
     "Form",
     "Interface",
     "LeftOut",
@@ -57,17 +63,22 @@ __all__ = [
     "Method",
     "ModuleBuild",
     "OutputCheck",
+    "Ref",
     "Slab",
     "SlabWeight",
     "Stage",
     "StageBuild",
+    "Step",
     "TargetBuild",
     "TensorSpec",
     "Toolchain",
     "Values",
     "VerifyReport",
     "WeightData",
+    "Wiring",
     "copy_tar",
     "interface_digest",
+    "one_stage",
     "rewrite",
+    "stage_digest",
 ]

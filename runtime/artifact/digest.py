@@ -5,7 +5,7 @@ import re
 
 import msgspec
 
-from .schema import Interface
+from .schema import Interface, StageBuild, Toolchain
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -31,3 +31,12 @@ def interface_digest(interface: Interface) -> str:
     Two artifacts with the same interface digest can be called with the same generated client.
     """
     return digest_of(msgspec.json.encode(interface))
+
+
+def stage_digest(build: StageBuild, toolchain: Toolchain) -> str:
+    """Digest of what a stage computes: machine code, weights in their layout, target, and the IREE that both are for.
+
+    Neither the model's name nor the stage's is part of it: stages of one digest are the same stage.
+    """
+    nameless = msgspec.structs.replace(build, stage="")
+    return digest_of(msgspec.json.encode([toolchain.iree, nameless]))

@@ -10,7 +10,7 @@ import msgspec
 
 from .signature import Parameter, Tree
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 CHUNK_SIZE = 2 * 1024 * 1024  # bytes; the unit of sharing on disk, in DRAM and on the wire
 PAGE_SIZE = 4096  # bytes; what a mapped blob or a large weight is aligned to
 
@@ -126,11 +126,17 @@ class ModuleBuild(Struct, frozen=True, kw_only=True):
 class StageBuild(Struct, frozen=True, kw_only=True):
     """One stage compiled for one target.
 
-    `modules` are in the order of preference: a call is run by the first of its method's that takes its sizes. `slab`
-    has every weight that one of them reads, once, under one key, in one layout.
+    `device` is the IREE device that runs it. `machine` is the processor that its machine code is for, as `uname -m` has
+    it, and empty where the device alone matters; `features` are CPU features that must be there before a module is
+    loaded. `modules` are in the order of preference: a call is run by the first of its method's that takes its sizes.
+    `slab` has every weight that one of them reads, once, under one key, in one layout.
     """
 
     stage: str
+    target: str
+    device: Device
+    machine: str
+    features: tuple[str, ...]
     modules: tuple[ModuleBuild, ...]
     slab: Slab
 
@@ -185,19 +191,14 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
 
 class TargetBuild(Struct, frozen=True, kw_only=True):
-    """Everything that one target needs.
+    """One way to run the whole model: every stage, each on a device of its target.
 
-    `device` is the IREE device that runs it. `machine` is the processor that its machine code is for, as `uname -m` has
-    it, and empty where the device alone matters; `features` are CPU features that must be there before a module is
-    loaded. `verify` is None where it was not compared with PyTorch: because the host that compiled it could not run it,
-    or, with `skipped`, because that was not wanted (`--no-verify`). `candidates` are the ways that were tried to run a
-    method with dynamic dims.
+    `target` is the stages' own; where they differ it names all of them, `cpu+vulkan`. `verify` is None where it was not
+    compared with PyTorch: because the host that compiled it could not run it, or, with `skipped`, because that was not
+    wanted (`--no-verify`). `candidates` are the ways that were tried to run a method with dynamic dims.
     """
 
     target: str
-    device: Device
-    machine: str
-    features: tuple[str, ...]
     stages: tuple[StageBuild, ...]
     verify: VerifyReport | None
     skipped: bool
@@ -205,12 +206,44 @@ class TargetBuild(Struct, frozen=True, kw_only=True):
 
 
 class Stage(Struct, frozen=True, kw_only=True):
-    """A part of the model that runs in one place. `inputs` and `outputs` name the values on its edges."""
+    """A part of the model that runs in one place; stages of one `placement` run on one device."""
 
     name: str
     placement: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+
+
+class Ref(Struct, frozen=True, kw_only=True):
+    """A value on its way through the stages: the one at `number` of what the stage `stage` gives, or, where that is
+    empty, of the method's inputs."""
+
+    stage: str
+    number: int
+
+
+class Edge(Struct, frozen=True, kw_only=True):
+    """What a value is; `shape` as in `TensorSpec`."""
+
+    dtype: DType
+    shape: tuple[int | str, ...]
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """A stage's turn in a method: what it takes, in the order of its function's arguments, and what it gives."""
+
+    stage: str
+    inputs: tuple[Ref, ...]
+    outputs: tuple[Edge, ...]
+
+
+class Wiring(Struct, frozen=True, kw_only=True):
+    """How a method runs: its stages in order, each at most once, and which values are the method's outputs.
+
+    A step reads inputs of the method and what earlier steps give.
+    """
+
+    method: str
+    steps: tuple[Step, ...]
+    outputs: tuple[Ref, ...]
 
 
 class MemoryStep(Struct, frozen=True, kw_only=True):
@@ -240,7 +273,8 @@ class Toolchain(Struct, frozen=True, kw_only=True):
 class Config(Struct, frozen=True, kw_only=True):
     """The config blob of an artifact.
 
-    `targets` are in the order of preference; `memory_plan` and `cost` are those of the first.
+    `wiring` has one entry for each method of the interface. `targets` are in the order of preference; `memory_plan` and
+    `cost` are those of the first.
     """
 
     schema_version: int
@@ -249,6 +283,7 @@ class Config(Struct, frozen=True, kw_only=True):
     toolchain: Toolchain
     interface: Interface
     stages: tuple[Stage, ...]
+    wiring: tuple[Wiring, ...]
     targets: tuple[TargetBuild, ...]
     memory_plan: tuple[MemoryStep, ...]
     cost: Cost

@@ -15,6 +15,7 @@ from .schema import (
     Config,
     Interface,
     Method,
+    ModuleBuild,
     Slab,
     SlabWeight,
     StageBuild,
@@ -22,6 +23,7 @@ from .schema import (
 )
 from .slab import ALIGNMENT
 from .validate_signature import faults
+from .wiring import stages_of, wiring_faults
 
 MAX_RANK = 32
 LARGEST_DIM = 1 << 48  # the product of the dimensions stays cheap, whatever the file says
@@ -48,18 +50,16 @@ class Validator:
         self._interface(config.interface)
         self._unique("stages", (stage.name for stage in config.stages))
         self._unique("targets", (build.target for build in config.targets))
+        if fault := next(wiring_faults(config.stages, config.interface.methods, config.wiring), ""):
+            raise self._error(fault)
         names = {stage.name for stage in config.stages}
         for build in config.targets:
             where = f"targets[{build.target!r}]"
-            # Without it, nothing would keep another processor's code from being loaded.
-            if build.device == "local-task" and not build.machine:
-                raise self._error(f"{where}.machine is empty; code for the CPU is for one processor")
             self._unique(f"{where}.stages", (stage.stage for stage in build.stages))
             if {stage.stage for stage in build.stages} != names:
                 raise self._error(f"{where} builds other stages than {sorted(names)}")
             for stage in build.stages:
-                self._modules(f"{where}.stages[{stage.stage!r}]", stage, config.interface)
-                self._slab(f"{where}.stages[{stage.stage!r}].slab", stage.slab)
+                self._stage(f"{where}.stages[{stage.stage!r}]", stage, config)
         for step in config.memory_plan:
             if step.stage not in names:
                 raise self._error(f"memory_plan names stage {step.stage!r}, which does not exist")
@@ -94,26 +94,36 @@ class Validator:
                 f"{where} has the dims {sorted(names)}, its inputs name {sorted(given)}, its outputs {sorted(returned)}"
             )
 
-    def _modules(self, where: str, stage: StageBuild, interface: Interface) -> None:
-        methods = {method.name: method for method in interface.methods}
+    def _stage(self, where: str, stage: StageBuild, config: Config) -> None:
+        # Without it, nothing would keep another processor's code from being loaded.
+        if stage.device == "local-task" and not stage.machine:
+            raise self._error(f"{where}.machine is empty; code for the CPU is for one processor")
+        every = config.interface.methods
+        own = {each.name: each for each in every if stage.stage in stages_of(config, each.name)}
         for number, module in enumerate(stage.modules):
-            self._blob(f"{where}.modules[{number}].module", module.module, module.size)
-            if module.method not in methods:
-                raise self._error(f"{where}.modules[{number}] is for method {module.method!r}, which does not exist")
-            ranges = {dim.name: dim for dim in methods[module.method].dims}
-            for name, size in module.dims.items():
-                if name not in ranges or not ranges[name].low <= size <= ranges[name].high:
-                    raise self._error(f"{where}.modules[{number}].dims has {name!r} = {size}, which the method has not")
-            ranks = {spec.name: len(spec.shape) for spec in methods[module.method].inputs}
-            if not all(map(ranks.get, module.visible)):
-                raise self._error(f"{where}.modules[{number}].visible has {module.visible}, expected inputs with rows")
-        for method in interface.methods:
-            own = [module for module in stage.modules if module.method == method.name]
-            self._unique(f"{where}.modules of {method.name!r}", (repr(sorted(each.dims.items())) for each in own))
+            self._module(f"{where}.modules[{number}]", module, own)
+            if (module.dims or module.visible) and len(stages_of(config, module.method)) > 1:
+                raise self._error(f"{where}.modules[{number}] is for a bucket; only a model of one stage has buckets")
+        for method in own.values():
+            built = [module for module in stage.modules if module.method == method.name]
+            self._unique(f"{where}.modules of {method.name!r}", (repr(sorted(each.dims.items())) for each in built))
             high = {dim.name: dim.high for dim in method.dims}
-            every = [each.dims for each in own if not each.visible]
-            if not any(all(size == high[name] for name, size in dims.items()) for dims in every):
+            dims = [each.dims for each in built if not each.visible]
+            if not any(all(size == high[name] for name, size in each.items()) for each in dims):
                 raise self._error(f"{where}.modules has none that takes the largest sizes of method {method.name!r}")
+        self._slab(f"{where}.slab", stage.slab)
+
+    def _module(self, where: str, module: ModuleBuild, methods: Mapping[str, Method]) -> None:
+        self._blob(f"{where}.module", module.module, module.size)
+        if module.method not in methods:
+            raise self._error(f"{where} is for method {module.method!r}, which does not exist in this stage")
+        ranges = {dim.name: dim for dim in methods[module.method].dims}
+        for name, size in module.dims.items():
+            if name not in ranges or not ranges[name].low <= size <= ranges[name].high:
+                raise self._error(f"{where}.dims has {name!r} = {size}, which the method has not")
+        ranks = {spec.name: len(spec.shape) for spec in methods[module.method].inputs}
+        if not all(map(ranks.get, module.visible)):
+            raise self._error(f"{where}.visible has {module.visible}, expected inputs with rows")
 
     def _tensor(self, where: str, spec: TensorSpec) -> None:
         self._shape(where, tuple(size for size in spec.shape if isinstance(size, int)))

@@ -35,6 +35,7 @@ from infc.runtime.artifact import (
     Toolchain,
     VerifyReport,
     WeightData,
+    one_stage,
 )
 
 from support.signatures import returns, takes
@@ -202,7 +203,15 @@ def write_artifact(
             for code, dims in ([(module, {})] if isinstance(module, bytes) else module)
         )
         slab = writer.add_slab(weights)
-        stage = StageBuild(stage="main", modules=modules, slab=slab)
+        stage = StageBuild(
+            stage="main",
+            target="cpu",
+            device="local-task",
+            machine=platform.machine(),
+            features=features,
+            modules=modules,
+            slab=slab,
+        )
         writer.finish(
             Config(
                 schema_version=SCHEMA_VERSION,
@@ -212,20 +221,11 @@ def write_artifact(
                     infc=__version__, torch="", torch_mlir="", iree=iree or version("iree-base-runtime")
                 ),
                 interface=Interface(methods=(method,)),
-                stages=(
-                    Stage(
-                        name="main",
-                        placement="cpu",
-                        inputs=tuple(spec.name for spec in method.inputs),
-                        outputs=tuple(spec.name for spec in method.outputs),
-                    ),
-                ),
+                stages=(Stage(name="main", placement="cpu"),),
+                wiring=(one_stage(method, "main"),),
                 targets=(
                     TargetBuild(
                         target="cpu",
-                        device="local-task",
-                        machine=platform.machine(),
-                        features=features,
                         stages=(stage,),
                         verify=verify,
                         skipped=skipped,

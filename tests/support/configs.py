@@ -12,8 +12,10 @@ from infc.runtime.artifact import (
     Dim,
     Interface,
     Method,
+    Stage,
     TensorSpec,
     Toolchain,
+    one_stage,
 )
 from infc.runtime.artifact import signature as sig
 
@@ -53,7 +55,8 @@ def config(
         source="sha256:" + "0" * 64,
         toolchain=Toolchain(infc="0", torch="0", torch_mlir="0", iree="0"),
         interface=Interface(methods=(method,)),
-        stages=(),
+        stages=(Stage(name="main", placement="device"),),
+        wiring=(one_stage(method, "main"),),
         targets=(),
         memory_plan=(),
         cost=Cost(flops=0, bytes_touched=0, activation_peak=0),
@@ -126,7 +129,10 @@ DECODE = Method(
     returns=sig.Tuple((sig.Tensor("output_0"), sig.Mapping(("logits",), (sig.Tensor("output_1_logits"),)))),
 )
 MODELS["methods"] = msgspec.structs.replace(
-    MODELS["tensor"], name="coder", interface=Interface(methods=(NESTED, DECODE))
+    MODELS["tensor"],
+    name="coder",
+    interface=Interface(methods=(NESTED, DECODE)),
+    wiring=(one_stage(NESTED, "main"), one_stage(DECODE, "main")),
 )
 
 

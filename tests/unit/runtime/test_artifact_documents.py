@@ -89,7 +89,7 @@ def test_editing_nothing_is_no_damage(tmp_path: Path) -> None:
 
 
 CONFIG_EDITS: dict[str, tuple[Callable[[Json], object], str]] = {
-    "newer": (lambda c: c.update(schema_version=99), "schema_version 99, this infc reads 3"),
+    "newer": (lambda c: c.update(schema_version=99), "schema_version 99, this infc reads 4"),
     "no version": (lambda c: c.pop("schema_version"), "missing required field `schema_version`"),
     "unknown field": (lambda c: c.update(surprise=1), "unknown field `surprise`"),
     "missing field": (lambda c: c.pop("name"), "missing required field `name`"),

@@ -1,6 +1,7 @@
 """Which target a host runs: the artifact's order, verified ones first, and a reason for each that it does not run."""
 
 import platform
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -8,7 +9,19 @@ import pytest
 
 from infc.errors import ArtifactError, InfcError
 from infc.runtime import targets
-from infc.runtime.artifact import Artifact, ArtifactWriter, Config, Device, TargetBuild, VerifyReport
+from infc.runtime.artifact import (
+    MODULE_MEDIA_TYPE,
+    PAGE_SIZE,
+    Artifact,
+    ArtifactWriter,
+    Config,
+    Device,
+    ModuleBuild,
+    Slab,
+    StageBuild,
+    TargetBuild,
+    VerifyReport,
+)
 from infc.runtime.session import Session
 
 from support.artifacts import write_linear_artifact
@@ -16,22 +29,32 @@ from support.configs import MODELS
 
 HERE = platform.machine()
 ELSEWHERE = "aarch64" if HERE != "aarch64" else "x86_64"
+CODE = b"no code"
 REPORT = VerifyReport(trials=3, seed=0, outputs=(), left_out=())
 
 
 def build(
     name: str, machine: str = HERE, device: Device = "local-task", *, verify: VerifyReport | None = None
 ) -> TargetBuild:
-    """A build without stages."""
-    return TargetBuild(
-        target=name, device=device, machine=machine, features=(), stages=(), verify=verify, skipped=False
+    """A build of a stage whose code is none."""
+    module = ModuleBuild(method="main", module=f"sha256:{sha256(CODE).hexdigest()}", size=len(CODE))
+    stage = StageBuild(
+        stage="main",
+        target=name,
+        device=device,
+        machine=machine,
+        features=(),
+        modules=(module,),
+        slab=Slab(length=0, alignment=PAGE_SIZE, chunks=(), weights=()),
     )
+    return TargetBuild(target=name, stages=(stage,), verify=verify, skipped=False)
 
 
 def artifact_with(path: Path, *builds: TargetBuild) -> Artifact:
     """An artifact of nothing but a config with these targets."""
     config: Config = msgspec.structs.replace(MODELS["tensor"], targets=builds)
     with ArtifactWriter(path) as writer:
+        writer.add_blob(CODE, MODULE_MEDIA_TYPE)
         writer.finish(config)
     return Artifact.open(path)
 

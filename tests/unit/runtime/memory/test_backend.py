@@ -33,7 +33,7 @@ def session(artifact: Artifact) -> Iterator[Session]:
 
 @pytest.fixture(params=["file-backed"])
 def backend(artifact: Artifact, session: Session) -> Iterator[Backend]:
-    made = FileBacked(artifact, chunks_of(artifact), session._weights)
+    made = FileBacked(artifact, chunks_of(artifact), session.stages["main"].weights)
     yield made
     made.close()
 
@@ -50,7 +50,7 @@ def leaves(backend: Backend, chunk: str) -> bool:
 
 
 def body(session: Session) -> bytes:
-    return bytes(session._weights.view())
+    return bytes(session.stages["main"].weights.view())
 
 
 def test_promoted_and_demoted(artifact: Artifact, backend: Backend, session: Session) -> None:

@@ -1,0 +1,152 @@
+"""One stage of a model attached to a device: weights mapped where they lie, modules loaded, one call at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from threading import Lock
+from typing import Any
+
+import iree.runtime
+
+from infc.errors import ArtifactError, ExecutorFailed
+
+from .artifact import Artifact, Blob, ModuleBuild, StageBuild
+from .devices import Device, instance
+from .memory import Mapping
+from .memory.loading import LoadedSlab
+from .targets import STATUS_ERRORS
+
+rt: Any = iree.runtime  # its stubs are incomplete
+
+COMPARE = "`infc verify OUT.infc SRC` compares the model with its source on this machine"
+SCOPE = "model"  # of all parameters, in every module that infc compiles
+
+
+@dataclass(slots=True)
+class Way:
+    """One module that runs a method. `context` and `function` are there once it is loaded."""
+
+    build: ModuleBuild
+    context: Any = None
+    function: Any = None
+
+
+class LoadedStage:
+    """A stage on its device. Calls from several threads run one after the other.
+
+    On the CPU, loading copies no weight: the module computes on the pages of the artifact's file, which all processes
+    share. Any other device gets a copy in its own memory. `weights` are the mapped chunks of its
+    slab, `slab` says where in their files they lie.
+    """
+
+    def __init__(self, artifact: Artifact, build: StageBuild, device: Device) -> None:
+        """Maps the weights and loads each method's first module, the others when they are first needed.
+
+        Raises:
+            ArtifactError: a module that does not load.
+        """
+        self.name = build.stage
+        self.device = device
+        self._where = f"{artifact.path}: stage {build.stage!r}"
+        chunks = [artifact.blob(chunk) for chunk in build.slab.chunks]
+        self.weights = _map(artifact, chunks)
+        self.slab = LoadedSlab(chunks, self.weights.address, self.weights.view())
+        self._code = {module.module: _map(artifact, [artifact.blob(module.module)]) for module in build.modules}
+        self._contexts: dict[str, tuple[Any, Any]] = {}
+        self._index = rt.ParameterIndex()
+        if build.slab.length:
+            handle = rt.FileHandle.wrap_memory(self.weights.view(), readable=True, writable=False)
+            for weight in build.slab.weights:
+                self._index.add_from_file_handle(weight.key, handle, weight.length, weight.offset)
+        self._calls = Lock()
+        methods = dict.fromkeys(module.method for module in build.modules)
+        self._ways = {
+            method: tuple(Way(module) for module in build.modules if module.method == method) for method in methods
+        }
+        for ways in self._ways.values():
+            self._load(ways[0])
+
+    def ways(self, method: str) -> tuple[Way, ...]:
+        """The modules that run a method, in the order of preference."""
+        return self._ways[method]
+
+    def call(self, way: Way, arguments: Sequence[Any], count: int) -> list[Any]:
+        """Runs the module, which may write into its arguments: they are the stage's own from here on.
+
+        Args:
+            way: one of the stage's modules.
+            arguments: buffer views on the stage's device.
+            count: how many results there must be.
+
+        Returns:
+            The results, buffer views on the stage's device.
+
+        Raises:
+            ExecutorFailed: the module itself failed.
+            ArtifactError: the module was not loaded yet, and does not load.
+        """
+        given = rt.VmVariantList(len(arguments))
+        results = rt.VmVariantList(count)
+        try:
+            for argument in arguments:
+                given.push_ref(argument)
+            with self._calls:
+                if way.function is None:
+                    self._load(way)
+                way.context.invoke(way.function, given, results)
+        except STATUS_ERRORS as error:
+            raise ExecutorFailed(f"failed: {first_line(error)}", hint=COMPARE) from error
+        if len(results) != count:
+            raise ExecutorFailed(
+                f"returned {len(results)} results, its interface has {count}",
+                hint="compile the model again with this infc",
+            )
+        return [results.get_as_object(number, rt.HalBufferView) for number in range(count)]
+
+    def close(self) -> None:
+        """Detaches the stage. Its pages are unmapped when the last array that looks at them is gone."""
+        self._ways.clear()
+        self._contexts.clear()
+        for code in self._code.values():
+            code.close()
+        self.weights.close()
+
+    def _load(self, way: Way) -> None:
+        digest = way.build.module
+        if digest not in self._contexts:
+            self._contexts[digest] = self._context(self._code[digest])
+        way.context, module = self._contexts[digest]
+        way.function = module.lookup_function(way.build.method)
+        if way.function is None:
+            raise ArtifactError(
+                f"{self._where}: the module exports no {way.build.method!r}, only {', '.join(module.function_names)}",
+                hint="compile the model again with this infc",
+            )
+
+    def _context(self, code: Mapping) -> tuple[Any, Any]:
+        try:
+            module = rt.VmModule.wrap_buffer(instance(), code.view())
+            parameters = rt.create_io_parameters_module(instance(), self._index.create_provider(SCOPE))
+            hal = rt.create_hal_module(instance(), self.device.handle)
+            return rt.VmContext(instance(), [parameters, hal, module]), module
+        except STATUS_ERRORS as error:
+            raise ArtifactError(
+                f"{self._where}: IREE cannot load the module: {first_line(error)}",
+                hint="compile the model again with this infc",
+            ) from error
+
+
+def _map(artifact: Artifact, blobs: Sequence[Blob]) -> Mapping:
+    """The blobs one after the other in memory."""
+    mapping = Mapping(sum(blob.length for blob in blobs), where=str(artifact.path))
+    for _, group in groupby(blobs, key=attrgetter("path")):  # one file in a tar, one for each blob in a directory
+        together = list(group)
+        with artifact.descriptor(together[0]) as fd:
+            mapping.append(fd, *((blob.offset, blob.length) for blob in together))
+    return mapping
+
+
+def first_line(error: Exception) -> str:
+    """What IREE says, without its stack."""
+    return str(error).partition("\n")[0]
