@@ -37,7 +37,7 @@ class LoadedStage:
 
     On the CPU, loading copies no weight: the module computes on the pages of the artifact's file, which all processes
     share. Any other device gets a copy in its own memory. `weights` are the mapped chunks of its
-    slab, `slab` says where in their files they lie.
+    slab.
     """
 
     def __init__(self, artifact: Artifact, build: StageBuild, device: Device) -> None:
@@ -49,9 +49,8 @@ class LoadedStage:
         self.name = build.stage
         self.device = device
         self._where = f"{artifact.path}: stage {build.stage!r}"
-        chunks = [artifact.blob(chunk) for chunk in build.slab.chunks]
-        self.weights = _map(artifact, chunks)
-        self.slab = LoadedSlab(chunks, self.weights.address, self.weights.view())
+        self._chunks = [artifact.blob(chunk) for chunk in build.slab.chunks]
+        self.weights = _map(artifact, self._chunks)
         self._code = {module.module: _map(artifact, [artifact.blob(module.module)]) for module in build.modules}
         self._contexts: dict[str, tuple[Any, Any]] = {}
         self._index = rt.ParameterIndex()
@@ -66,6 +65,11 @@ class LoadedStage:
         }
         for ways in self._ways.values():
             self._load(ways[0])
+
+    @property
+    def slab(self) -> LoadedSlab:
+        """Where the mapped chunks lie in their files; as long as it lives, they stay mapped."""
+        return LoadedSlab(self._chunks, self.weights.address, self.weights.view())
 
     def ways(self, method: str) -> tuple[Way, ...]:
         """The modules that run a method, in the order of preference."""
