@@ -11,7 +11,7 @@ import iree.runtime
 
 from infc.errors import ArtifactError, ExecutorFailed
 
-from .artifact import Artifact, Blob, ModuleBuild, StageBuild
+from .artifact import CHUNK_SIZE, Artifact, Blob, ModuleBuild, StageBuild
 from .devices import Device, instance
 from .memory import Mapping
 from .memory.loading import LoadedSlab
@@ -49,6 +49,7 @@ class LoadedStage:
         self.name = build.stage
         self.device = device
         self._where = f"{artifact.path}: stage {build.stage!r}"
+        self._digests = build.slab.chunks
         self._chunks = [artifact.blob(chunk) for chunk in build.slab.chunks]
         self.weights = _map(artifact, self._chunks)
         self._code = {module.module: _map(artifact, [artifact.blob(module.module)]) for module in build.modules}
@@ -70,6 +71,13 @@ class LoadedStage:
     def slab(self) -> LoadedSlab:
         """Where the mapped chunks lie in their files; as long as it lives, they stay mapped."""
         return LoadedSlab(self._chunks, self.weights.address, self.weights.view())
+
+    def release(self, chunks: Collection[str]) -> None:
+        """See `Session.release`."""
+        for number, chunk in enumerate(self._digests):
+            if chunk in chunks:
+                at = number * CHUNK_SIZE
+                self.weights.release(at, min(CHUNK_SIZE, self.weights.length - at))
 
     def ways(self, method: str) -> tuple[Way, ...]:
         """The modules that run a method, in the order of preference."""

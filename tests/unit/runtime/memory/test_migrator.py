@@ -144,12 +144,12 @@ def test_calls_are_right_while_chunks_come_and_go(opened: list[Artifact]) -> Non
 
     def call(name: str, session: Session) -> None:
         expected = session.run({"x": X})["output_0"]
-        before = bytes(session._weights.view())
+        before = bytes(session.stages["main"].weights.view())
         for _ in range(30):
             with migrator.call(name):
                 if not np.array_equal(session.run({"x": X})["output_0"], expected):
                     wrong.append("other numbers")
-        if bytes(session._weights.view()) != before:
+        if bytes(session.stages["main"].weights.view()) != before:
             wrong.append("other bytes")
 
     def shake(sessions: list[Session]) -> None:
