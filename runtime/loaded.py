@@ -1,6 +1,6 @@
 """One stage of a model attached to a device: weights mapped where they lie, modules loaded, one call at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
