@@ -84,8 +84,8 @@ class _Weights(FxImporterHooks):
         return self._resolve(gni, literal, target or id(literal))
 
     def _resolve(self, gni: Any, tensor: torch.Tensor, name: str | int) -> ir.Value | None:
-        # One element is worth more as a constant that folds; none at all has no bytes to share.
-        if tensor.numel() <= 1:
+        # One element is worth more as a constant that folds.
+        if tensor.numel() == 1:
             return None
         if tensor.dtype not in TORCH_DTYPES:
             raise CompileError(
@@ -99,14 +99,13 @@ class _Weights(FxImporterHooks):
                 hint="make it dense with .to_dense()",
                 stage="import",
             )
-        key = self._key(name, tensor)
         dtype = TORCH_DTYPES[tensor.dtype]
         shape = ",".join(map(str, tensor.shape))
         kind = ir.Type.parse(f"!torch.vtensor<[{shape}],{TORCH_ELEMENT_TYPES[dtype]}>", context=gni._c)
         dims = "".join(f"{dim}x" for dim in tensor.shape)
-        value = ir.Attribute.parse(
-            f'dense_resource<"{key}"> : tensor<{dims}{TORCH_ELEMENT_TYPES[dtype]}>', context=gni._c
-        )
+        # None at all has no bytes to share.
+        data = f'dense_resource<"{self._key(name, tensor)}">' if tensor.numel() else "dense<>"
+        value = ir.Attribute.parse(f"{data} : tensor<{dims}{TORCH_ELEMENT_TYPES[dtype]}>", context=gni._c)
         return ir.Operation.create(
             "torch.vtensor.literal", results=[kind], attributes={"value": value}, loc=ir.Location.unknown(gni._c)
         ).result

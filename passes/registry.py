@@ -18,6 +18,8 @@ _PASSES = {
     "infer-exact-doubles": "exact_doubles:ExactDoubles",
     "infer-exact-unary": "exact_unary:ExactUnary",
     "infer-pack-weights": "pack_weights:PackWeights",
+    "infer-drop-empty-loops": "drop_empty_loops:DropEmptyLoops",
+    "infer-limit-bindings": "limit_bindings:LimitBindings",
     "infer-own-destinations": "own_destinations:OwnDestinations",
     "infer-fold-weight-transforms": "fold_weight_transforms:FoldWeightTransforms",
     "infer-cast-weights": "cast_weights:CastWeights",

@@ -232,4 +232,11 @@ def forty_weights() -> Made:
 
 
 def nothing_times_nothing() -> Made:
-    return _Both(torch.mm), (torch.zeros(3, 0), torch.zeros(0, 4))
+    """Dims of no size: in a product, in weights, in what is summed."""
+    empty = torch.nn.Parameter(torch.zeros(4, 0))
+
+    def several(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        linear = torch.nn.functional.linear(x, empty, torch.ones(4))
+        return x @ y, torch.addmm(torch.ones(4), x, y), linear, x.sum(1), x.relu(), y.softmax(0)
+
+    return _Both(several), (torch.zeros(3, 0), torch.zeros(0, 4))

@@ -28,6 +28,8 @@ FINE = [
     "dims_from_the_last",
     "pools_unevenly",
     "doubles",
+    "forty_weights",
+    "nothing_times_nothing",
 ]
 REFUSED = {
     "leaves": (3, "SystemExit"),
@@ -37,8 +39,6 @@ REFUSED = {
     "sparse_weight": (4, "sparse_coo"),
     "halved_bytes": (4, "the lowering died in pass convert-torch-to-linalg (killed by SIG"),
     "determinant": (3, "without pivoting"),
-    "forty_weights": (4, "binding count"),
-    "nothing_times_nothing": (4, "killed by SIGFPE"),
 }
 
 
