@@ -73,6 +73,7 @@ class _Weights(FxImporterHooks):
     def __init__(self, weights: WeightTable) -> None:
         self._weights = weights
         self._keys: dict[str | int, str] = {}
+        self._literals: dict[str, ir.Attribute] = {}  # by their text: a resource that is parsed twice gets another name
 
     def resolve_input(self, gni: Any, value: Any, info: Any) -> ir.Value | None:
         return self._resolve(gni, value, info.input_spec.target)
@@ -105,7 +106,10 @@ class _Weights(FxImporterHooks):
         dims = "".join(f"{dim}x" for dim in tensor.shape)
         # None at all has no bytes to share.
         data = f'dense_resource<"{self._key(name, tensor)}">' if tensor.numel() else "dense<>"
-        value = ir.Attribute.parse(f"{data} : tensor<{dims}{TORCH_ELEMENT_TYPES[dtype]}>", context=gni._c)
+        text = f"{data} : tensor<{dims}{TORCH_ELEMENT_TYPES[dtype]}>"
+        if text not in self._literals:
+            self._literals[text] = ir.Attribute.parse(text, context=gni._c)
+        value = self._literals[text]
         return ir.Operation.create(
             "torch.vtensor.literal", results=[kind], attributes={"value": value}, loc=ir.Location.unknown(gni._c)
         ).result

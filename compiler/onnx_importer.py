@@ -58,6 +58,7 @@ class _Constants(onnx_importer.ContextCache):
     def __init__(self, context: ir.Context, weights: WeightTable, settings: set[str]) -> None:
         super().__init__(context)
         self._weights, self._settings = weights, settings
+        self._resources: dict[str, ir.Attribute] = {}
 
     def tensor_proto_to_attr(self, tp: Any) -> ir.Attribute:
         """The value of an initializer or of a constant."""
@@ -67,7 +68,10 @@ class _Constants(onnx_importer.ContextCache):
             return self._literal(tensor)
         key = tp.name if re.fullmatch(r"[\w.]+", tp.name) else f"weight_{len(self._weights.tensors)}"
         key = self._weights.add(key, tensor)
-        return ir.Attribute.parse(f'dense_resource<"{key}"> : {self.tensor_proto_to_builtin_type(tp)}', context=self._c)
+        if key not in self._resources:  # one that is parsed twice gets another name
+            text = f'dense_resource<"{key}"> : {self.tensor_proto_to_builtin_type(tp)}'
+            self._resources[key] = ir.Attribute.parse(text, context=self._c)
+        return self._resources[key]
 
     def _literal(self, tensor: torch.Tensor) -> ir.Attribute:
         kind = TORCH_ELEMENT_TYPES[TORCH_DTYPES[tensor.dtype]]

@@ -104,6 +104,20 @@ def nothing_finite() -> Made:
     return torch.nn.Linear(3, 3), (torch.full((2, 3), float("nan")),)
 
 
+def equal_constants() -> Made:
+    """Equal tensors under several names, two of them without one."""
+
+    class Equal(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.other = torch.nn.Parameter(torch.ones(2, 3)), torch.nn.Parameter(torch.ones(2, 3))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (x + torch.ones(2, 3)) * torch.tensor([[1.0] * 3] * 2) - self.one * x / self.other
+
+    return Equal(), (_x(),)
+
+
 def named_like_constants() -> Made:
     class Named(torch.nn.Module):
         def __init__(self) -> None:

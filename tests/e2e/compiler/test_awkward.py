@@ -23,6 +23,7 @@ FINE = [
     "numbered",
     "twice_the_same",
     "named_like_constants",
+    "equal_constants",
     "written_in_place",
     "read_while_written",
     "dims_from_the_last",
