@@ -72,14 +72,10 @@ def _quantized(tensor: torch.Tensor, how: Quantize) -> torch.Tensor:
     if how.part == "scale":
         return scale.squeeze(-1)
     if how.part == "zero":
-        return zero.squeeze(-1).to(torch.uint8).view(torch.int8)
-    signed = how.scheme == "sym" and how.bits == 8
-    low, high = (-127, 127) if signed else (0, 2**how.bits - 1)
-    q = (torch.round(groups / scale) + zero).clamp(low, high).to(torch.int16)
-    if how.bits == 4:
-        first, second = q.chunk(2, dim=-1)
-        q = first | (second << 4)
-    return (q & 255).to(torch.uint8).view(torch.int8).reshape(rows, -1)
+        return zero.squeeze(-1).to(torch.int8)
+    largest = 2 ** (how.bits - 1) - 1
+    lowest = -largest if how.scheme == "sym" else -largest - 1
+    return (torch.round(groups / scale) + zero).clamp(lowest, largest).to(torch.int8).reshape(rows, columns)
 
 
 def _symmetric(groups: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -87,7 +83,7 @@ def _symmetric(groups: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Ten
     scale = largest / (2 ** (bits - 1) - 1)
     # A group of zeros has no scale of its own; any will do.
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
-    return scale, torch.full_like(scale, 8.0 if bits == 4 else 0.0)
+    return scale, torch.zeros_like(scale)
 
 
 def _asymmetric(groups: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -96,4 +92,4 @@ def _asymmetric(groups: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Te
     high = groups.amax(dim=-1, keepdim=True).clamp(min=0)
     scale = (high - low) / (2**bits - 1)
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
-    return scale, torch.round(-low / scale)
+    return scale, torch.round(-low / scale) - 2 ** (bits - 1)

@@ -59,25 +59,28 @@ class WeightTable:
         dtype, and only when it is asked for."""
         for use in uses:
             tensor = transformed(self.tensors, use.source, use.transforms)
+            packed = _packed(tensor, use.layout)
             yield WeightData(
                 key=use.key,
                 digest=use.digest,
-                dtype=TORCH_DTYPES[tensor.dtype],
+                dtype="i4" if use.element == "i4" else TORCH_DTYPES[tensor.dtype],
                 shape=use.shape,
                 layout=use.layout,
-                data=_packed(tensor, use.layout),
+                data=_nibbles(packed) if use.element == "i4" else packed,
             )
 
 
 @dataclass(frozen=True)
 class WeightUse:
-    """A weight as the lowered program reads it; `source` is the key of the tensor that `transforms` make it of."""
+    """A weight as the lowered program reads it: `shape` elements of MLIR's type `element`. `source` is the key of the
+    tensor that `transforms` make it of."""
 
     key: str
     digest: str
     layout: str
     shape: tuple[int, ...]
     source: str
+    element: str
     transforms: tuple[Transform, ...] = ()
 
 
@@ -92,9 +95,12 @@ def weight_uses(module: ir.Operation) -> list[WeightUse]:
             weight = owner.opview
             key = weight.key.value
             if key not in found:
-                shape = tuple(weight.results[0].type.shape)
+                kind = ir.RankedTensorType(weight.results[0].type)
                 source, transforms = recipe(weight)
-                found[key] = WeightUse(key, weight.digest.value, weight.layout.value, shape, source, transforms)
+                shape, element = tuple(kind.shape), str(kind.element_type)
+                found[key] = WeightUse(
+                    key, weight.digest.value, weight.layout.value, shape, source, element, transforms
+                )
     return list(found.values())
 
 
@@ -107,6 +113,12 @@ def _packed(tensor: torch.Tensor, layout: str) -> np.ndarray:
 def _elements(tensor: torch.Tensor) -> np.ndarray:
     flat = tensor.detach().cpu().contiguous()
     return flat.view(_CARRIERS[flat.element_size()]).numpy()
+
+
+def _nibbles(array: np.ndarray) -> np.ndarray:
+    """Two elements of 4 bits in a byte, the first in its low bits, as IREE reads i4."""
+    flat = array.reshape(-1)
+    return (flat[0::2] & 15) | (flat[1::2] << 4)
 
 
 def _digest(tensor: torch.Tensor) -> str:

@@ -124,10 +124,9 @@ class Quantize(Transform):
     """One part of a quantized matrix [N, K]: its integers, its scales, or its zero points.
 
     Each row is cut into groups of `group` elements; the elements of a group share one scale and one zero point,
-    `w ≈ (q - zero) * scale`. `scheme` is `sym`, where zero is 0 (8 for 4 bits) and no weight holds it, or `asym`, where
-    q is unsigned. `part` says what comes
-    out: `q` as [N, K] of i8, or for 4 bits as [N, K/2] of i8, where each group's bytes hold its first half in their low
-    bits and its second half in their high ones; `scale` as [N, K/group] of f32; `zero` as [N, K/group] of i8.
+    `w ≈ (q - zero) * scale`. q is signed. `scheme` is `sym`, where zero is 0 and no weight holds it, or `asym`. `part`
+    says what comes out: `q` as [N, K] of i8, or for 4 bits of i4, of which two lie in a byte, the first in its low
+    bits; `scale` as [N, K/group] of f32; `zero` as [N, K/group] of i8.
     """
 
     name: ClassVar[str] = "quantize"
@@ -140,8 +139,8 @@ class Quantize(Transform):
         """Raises ValueError when the matrix does not fall into groups."""
         if self.part not in ("q", "scale", "zero") or self.bits not in (4, 8) or self.scheme not in ("sym", "asym"):
             raise ValueError(f"{self}: expected quantize[q|scale|zero,4|8,GROUP,sym|asym]")
-        if len(shape) != 2 or self.group < 2 or self.group % 2 or shape[1] % self.group:
-            raise ValueError(f"{self}: rows of {_shape(shape)} do not fall into groups of {self.group}, an even number")
+        if len(shape) != 2 or self.group < 1 or shape[1] % self.group:
+            raise ValueError(f"{self}: rows of {_shape(shape)} do not fall into groups of {self.group}")
         if element not in (*_CASTS, "f64"):
             raise ValueError(f"{self}: only floating point weights are quantized, not {element}")
         rows, groups = shape[0], shape[1] // self.group
@@ -149,7 +148,7 @@ class Quantize(Transform):
             return (rows, groups), "f32"
         if self.part == "zero":
             return (rows, groups), "i8"
-        return (rows, shape[1] * self.bits // 8), "i8"
+        return shape, f"i{self.bits}"
 
 
 _ALL: tuple[type[Any], ...] = (Permute, Reshape, Cast, BatchNormScale, BatchNormShift, Quantize)

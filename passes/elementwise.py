@@ -4,40 +4,51 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch_mlir import ir
-from torch_mlir.dialects import linalg, tensor
+from torch_mlir.dialects import arith, linalg, tensor
+
+Axes = tuple[ir.Value, Sequence[int]]
 
 
 def elementwise(
-    inputs: Sequence[tuple[ir.Value, Sequence[int]]],
-    shape: Sequence[int],
-    element: ir.Type,
-    body: Callable[..., ir.Value],
+    inputs: Sequence[Axes], shape: "Sequence[int | ir.Value]", element: ir.Type, body: Callable[..., ir.Value]
 ) -> ir.Value:
     """A tensor of `shape` whose every element is `body` of one element of each input.
 
     An input is a tensor and, for each of its dimensions, the dimension of the result that it goes along with.
     """
-    rank = len(shape)
-    dims = [ir.AffineMap.get(rank, 0, [ir.AffineExpr.get_dim(axis) for axis in axes]) for _, axes in inputs]
-    maps = [*dims, ir.AffineMap.get_identity(rank)]
+    return _generic(inputs, tensor.empty(shape, element), 0, lambda *values: body(*values[:-1]))
+
+
+def summed(inputs: Sequence[Axes], init: ir.Value, reduced: int, body: Callable[..., ir.Value]) -> ir.Value:
+    """`init` plus the sums of `body` of one element of each input over `reduced` more dimensions, which come last."""
+    return _generic(inputs, init, reduced, lambda *values: arith.addf(values[-1], body(*values[:-1])))
+
+
+def _generic(inputs: Sequence[Axes], init: ir.Value, reduced: int, body: Callable[..., ir.Value]) -> ir.Value:
+    kind = ir.RankedTensorType(init.type)
+    loops = kind.rank + reduced
+    all_axes = [*(axes for _, axes in inputs), range(kind.rank)]
+    maps = [ir.AffineMap.get(loops, 0, [ir.AffineExpr.get_dim(axis) for axis in axes]) for axes in all_axes]
+    iterators = ["parallel"] * kind.rank + ["reduction"] * reduced
     generic = linalg.GenericOp(
-        [ir.RankedTensorType.get(shape, element)],
+        [kind],
         [value for value, _ in inputs],
-        [tensor.empty(shape, element)],
+        [init],
         ir.ArrayAttr.get([ir.AffineMapAttr.get(each) for each in maps]),
-        ir.ArrayAttr.get([ir.Attribute.parse("#linalg.iterator_type<parallel>")] * rank),
+        ir.ArrayAttr.get([ir.Attribute.parse(f"#linalg.iterator_type<{each}>") for each in iterators]),
     )
-    kinds = [*(ir.RankedTensorType(value.type).element_type for value, _ in inputs), element]
+    kinds = [ir.RankedTensorType(value.type).element_type for value in (*(value for value, _ in inputs), init)]
     block = generic.regions[0].blocks.append(*kinds)
     with ir.InsertionPoint(block):
-        linalg.YieldOp([body(*list(block.arguments)[:-1])])
+        linalg.YieldOp([body(*block.arguments)])
     return generic.results[0]
 
 
-def reshaped(value: ir.Value, shape: Sequence[int], groups: Sequence[Sequence[int]]) -> ir.Value:
+def reshaped(value: ir.Value, shape: "Sequence[int | ir.Value]", groups: Sequence[Sequence[int]]) -> ir.Value:
     """`value` under `shape`; `groups` are the dimensions of the larger of both shapes that are one of the smaller's."""
     kind = ir.RankedTensorType(value.type)
-    result = ir.RankedTensorType.get(shape, kind.element_type)
+    dynamic = ir.ShapedType.get_dynamic_size()
+    result = ir.RankedTensorType.get([each if isinstance(each, int) else dynamic for each in shape], kind.element_type)
     if len(shape) > kind.rank:
         return tensor.expand_shape(result, value, [list(group) for group in groups], [], list(shape))
     return tensor.collapse_shape(result, value, [list(group) for group in groups])

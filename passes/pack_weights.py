@@ -11,6 +11,7 @@ from infc.errors import CompileError
 from ..dialects.infer import Weight
 from ..dialects.layout import Mmt4d
 from .base import Pass
+from .contractions import is_zero_fill
 from .derive import packed
 from .walk import operations
 
@@ -152,20 +153,10 @@ def _is_product(op: Any, right: ir.Value) -> bool:
     if "cast" in op.attributes or not _is_plain_matmul(op):
         return False
     left, result = op.operands[0].type, op.results[0].type
-    return not left.is_dynamic_dim(1) and left.element_type == result.element_type and _is_zero_fill(op.operands[2])
+    return not left.is_dynamic_dim(1) and left.element_type == result.element_type and is_zero_fill(op.operands[2])
 
 
 def _is_plain_matmul(op: Any) -> bool:
     maps = [str(entry) for entry in op.attributes["indexing_maps"]] if "indexing_maps" in op.attributes else []
     plain = ("(d0, d2)", "(d2, d1)", "(d0, d1)")
     return not maps or all(f"-> {want}" in have for want, have in zip(plain, maps, strict=True))
-
-
-def _is_zero_fill(value: ir.Value) -> bool:
-    fill = value.owner
-    if isinstance(fill, ir.Block) or fill.operation.name != "linalg.fill":
-        return False
-    constant = fill.operands[0].owner
-    if isinstance(constant, ir.Block) or constant.operation.name != "arith.constant":
-        return False
-    return ir.FloatAttr(constant.attributes["value"]).value == 0.0

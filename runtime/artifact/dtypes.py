@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from .schema import DType
+from .schema import DType, StorageDType
 
 ITEM_SIZE: dict[DType, int] = {
     "f64": 8, "f32": 4, "f16": 2, "bf16": 2, "i64": 8, "i32": 4, "i16": 2, "i8": 1, "u8": 1, "bool": 1,
@@ -35,6 +35,8 @@ def dtype_name(dtype: np.dtype) -> str:
     return names.get(dtype.name, dtype.name)
 
 
-def byte_size(dtype: DType, shape: tuple[int, ...]) -> int:
+def byte_size(dtype: StorageDType, shape: tuple[int, ...]) -> int:
     """Bytes that a dense tensor of this type and shape takes."""
+    if dtype == "i4":
+        return -(-math.prod(shape) // 2)
     return math.prod(shape) * ITEM_SIZE[dtype]

@@ -22,6 +22,8 @@ MODULE_MEDIA_TYPE = "application/vnd.infc.module.v1.vmfb"
 CHUNK_MEDIA_TYPE = "application/vnd.cncf.model.weight.v1.raw"
 
 DType = Literal["f64", "f32", "f16", "bf16", "i64", "i32", "i16", "i8", "u8", "bool"]
+# Of a weight in a slab. Of i4 two elements lie in a byte, the first in its low bits.
+StorageDType = DType | Literal["i4"]
 Values = Literal["random", "zeros", "largest", "smallest", "masked"]  # of the inputs: `compiler/sampling.py`
 Device = Literal["local-task", "vulkan", "cuda", "hip", "metal"]
 
@@ -88,7 +90,7 @@ class SlabWeight(Struct, frozen=True, kw_only=True):
 
     key: str
     digest: str
-    dtype: DType
+    dtype: StorageDType
     shape: tuple[int, ...]
     layout: str
     offset: int

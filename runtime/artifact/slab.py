@@ -12,7 +12,7 @@ import numpy as np
 from infc.errors import ArtifactError
 
 from .dtypes import byte_size
-from .schema import CHUNK_SIZE, PAGE_SIZE, DType, Slab, SlabWeight
+from .schema import CHUNK_SIZE, PAGE_SIZE, Slab, SlabWeight, StorageDType
 
 GATHER = 64 * 1024  # bytes; a weight below this is small
 ALIGNMENT = 64  # bytes; what IREE needs to use a parameter where it lies, without a copy at load
@@ -24,13 +24,13 @@ Bytes = bytes | bytearray | memoryview | np.ndarray
 class WeightData:
     """A weight on its way into a slab: a `SlabWeight` that has its bytes and no place yet.
 
-    `data` holds the elements as the module reads them (packed, C order): a buffer or a C-contiguous array of
-    `prod(shape) * item size` bytes. `shape` is the packed shape, `digest` that of the logical tensor.
+    `data` holds the elements as the module reads them (packed, C order): a buffer or a C-contiguous array of as many
+    bytes as `shape` elements of `dtype` take. `shape` is the packed shape, `digest` that of the logical tensor.
     """
 
     key: str
     digest: str
-    dtype: DType
+    dtype: StorageDType
     shape: tuple[int, ...]
     layout: str
     data: Bytes

@@ -14,7 +14,7 @@ SIZES = st.integers(1, 40)
 
 def in_slab(table: WeightTable, layout: str) -> np.ndarray:
     """The weight `w` as the slab holds it in `layout`."""
-    use = WeightUse("w", table.digests["w"], layout, tuple(table.tensors["w"].shape), "w")
+    use = WeightUse("w", table.digests["w"], layout, tuple(table.tensors["w"].shape), "w", "f32")
     (weight,) = table.data([use])
     return np.asarray(weight.data)
 

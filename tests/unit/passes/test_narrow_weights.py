@@ -46,9 +46,11 @@ def levels(low: int, high: int) -> torch.Tensor:
     ("options", "low", "high", "packed"),
     [
         ("bits=8 group=16 scheme=asym", -100, 155, True),
-        ("bits=4", -7, 7, True),
+        ("bits=4 group=16", -7, 7, True),
         ("bits=4 group=16 scheme=asym", -5, 10, False),
         ("bits=8 group=0", -127, 127, True),
+        ("bits=8 group=0 scheme=asym", -100, 155, True),
+        ("bits=4 group=0", -7, 7, False),
     ],
 )
 def test_a_matrix_of_few_levels_is_quantized_without_loss(options: str, low: int, high: int, packed: bool) -> None:
@@ -60,6 +62,24 @@ def test_a_matrix_of_few_levels_is_quantized_without_loss(options: str, low: int
             continue
         (y,), uses = run(text, f"{first}infer-quantize-weights{{{options}}}", {"w": stored}, x)
         assert [use.key.partition("quantize")[1] for use in uses] == ["quantize"] * (3 if "asym" in options else 2)
+        np.testing.assert_allclose(y, x @ matrix.numpy().T, rtol=1e-5, atol=1e-2)
+
+
+@pytest.mark.parametrize(("scheme", "low", "high"), [("sym", -7, 7), ("asym", -5, 10)])
+@pytest.mark.parametrize("rows", ["5", "40", "?"])
+def test_products_of_any_number_of_rows_are_exact(rows: str, scheme: str, low: int, high: int) -> None:
+    """5 rows: the sums of groups are scaled; 40: the matrix is widened; unknown: widened too, but for whole rows."""
+    x = np.random.default_rng(0).integers(-8, 8, (40 if rows == "?" else int(rows), K)).astype(np.float32)
+    matrix = levels(low, high)
+    text = LINEAR.replace("tensor<5x", f"tensor<{rows}x")
+    if rows == "?":
+        text = text.replace(
+            "%o = tensor.empty()",
+            f"%c0 = arith.constant 0 : index\n%m = tensor.dim %x, %c0 : tensor<?x{K}xf32>\n%o = tensor.empty(%m)",
+        )
+    for group in (16, 0):
+        passes = f"infer-pack-weights,infer-quantize-weights{{bits=4 group={group} scheme={scheme}}}"
+        (y,), _ = run(text, passes, {"w": matrix}, x)
         np.testing.assert_allclose(y, x @ matrix.numpy().T, rtol=1e-5, atol=1e-2)
 
 
