@@ -31,8 +31,8 @@ class QuantizeWeights(Pass):
     least 8 and that have at least `at-least` elements.
 
     A product in tiles multiplies the integers as they lie and scales the sums, of each group one, where there is one
-    group or `x` has at most twice as many rows as a group has elements. Everything else reads an f32 matrix that is made anew on
-    every call.
+    group or `x` has at most twice as many rows as a group has elements. Everything else reads an f32 matrix that is
+    made anew on every call.
 
     Before:
 
