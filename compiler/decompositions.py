@@ -12,6 +12,7 @@ from torch._decomp import decomposition_table
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
 from .pooling import average_pool, max_pool
+from .variances import var_mean
 
 aten = torch.ops.aten
 
@@ -261,6 +262,7 @@ _ALWAYS: dict[Any, Callable[..., Any]] = {
     aten.sort.default: sort,
     aten.sort.stable: stable_sort,
     aten.topk.default: topk,
+    aten.var_mean.correction: var_mean,
 }
 
 _BY_NAME: dict[str, Callable[..., Any]] = {

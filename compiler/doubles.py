@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import torch.utils._pytree as pytree
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 _WIDE = {
@@ -32,8 +33,28 @@ def in_double_precision(function: Callable[[], Any]) -> Any:
         CannotWiden: see there.
         Exception: whatever the function raises, also because it does not expect f64.
     """
-    with torch.no_grad(), _Doubles():
+    with torch.no_grad(), _Arguments(), _Doubles():
         return function()
+
+
+class _Arguments(TorchFunctionMode):
+    """Gives f64 to functions that compare the dtypes of their arguments before they call an operator."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in _STRICT:
+            args, kwargs = pytree.tree_map(_wide, (args, kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+_STRICT = {
+    torch.conv1d,
+    torch.conv2d,
+    torch.conv3d,
+    torch.conv_transpose1d,
+    torch.conv_transpose2d,
+    torch.conv_transpose3d,
+    torch.nn.functional.scaled_dot_product_attention,
+}
 
 
 class _Doubles(TorchDispatchMode):

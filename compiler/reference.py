@@ -13,6 +13,7 @@ from .doors.reasons import one_line
 from .doubles import in_double_precision
 from .export import Program
 from .interface import flatten_result
+from .ties import in_order_of_places
 
 Tensors = dict[str, torch.Tensor]
 
@@ -60,6 +61,11 @@ class Reference:
             return self._by_name(in_double_precision(lambda: self._call(inputs)))
         except (Exception, SystemExit):  # noqa: BLE001 (the model's own code, which was not written for f64)
             return None
+
+    def in_order(self, inputs: Mapping[str, torch.Tensor]) -> Tensors | None:
+        """Its answer where equal values are sorted by their places; None where it sorts nothing."""
+        result, sorts = in_order_of_places(lambda: self._call(inputs))
+        return self._by_name(result) if sorts else None
 
     def _call(self, inputs: Mapping[str, torch.Tensor]) -> Any:
         fresh = iter([inputs[spec.name] for spec in self._program.method.inputs])

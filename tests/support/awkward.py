@@ -207,6 +207,11 @@ def dims_from_the_last() -> Made:
     return _Of(several), (3 * torch.randn(6, 5, generator=torch.Generator().manual_seed(0)),)
 
 
+def chooses_among_equals() -> Made:
+    """Where all are equal, PyTorch's own choice is another one than that of their places."""
+    return _Of(lambda x: x.relu().topk(3)[1]), (torch.randn(2, 200, generator=torch.Generator().manual_seed(0)),)
+
+
 def pools_unevenly() -> Made:
     """Windows that go beyond the input or leave places unread, which IREE does not compile as they are."""
 

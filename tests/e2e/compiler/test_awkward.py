@@ -28,6 +28,7 @@ FINE = [
     "read_while_written",
     "dims_from_the_last",
     "pools_unevenly",
+    "chooses_among_equals",
     "doubles",
     "forty_weights",
     "nothing_times_nothing",

@@ -58,6 +58,27 @@ def test_what_names_a_dtype_is_widened_too(function: Callable[[torch.Tensor], to
     assert in_double_precision(lambda: function(x)).dtype == torch.float64
 
 
+@pytest.mark.parametrize(
+    "module",
+    [
+        torch.nn.Sequential(torch.nn.Conv1d(3, 4, 2), torch.nn.Conv1d(4, 2, 2)),
+        torch.nn.Sequential(torch.nn.ReLU(), torch.nn.ConvTranspose1d(3, 4, 2)),
+    ],
+)
+def test_what_compares_dtypes_before_it_computes_runs_in_f64(module: torch.nn.Module) -> None:
+    assert in_double_precision(lambda: module(torch.ones(2, 3, 5))).dtype == torch.float64
+
+
+def test_the_order_of_equal_values_is_that_of_their_places() -> None:
+    x = torch.tensor([[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0] * 8])
+    found = reference(lambda x: (x.topk(5)[1], x.sort(descending=True)[1], x.topk(3, largest=False)[1]), x)
+    assert (ordered := found.in_order({"x": x})) is not None
+    assert ordered["output_0"].tolist() == [[0, 4, 8, 12, 16]]
+    assert ordered["output_1"][0, :3].tolist() == [0, 4, 8]
+    assert ordered["output_2"].tolist() == [[1, 2, 3]]
+    assert reference(lambda x: x.argmax(-1), x).in_order({"x": x}) is None
+
+
 def test_a_change_in_place_that_would_be_lost_is_refused() -> None:
     weight = torch.ones(2)
     with pytest.raises(CannotWiden, match="mul_"):
