@@ -49,6 +49,8 @@ class Size(click.ParamType[int]):
               help="Of the weights that are kept in memory between calls, such as 4GiB.")  # fmt: skip
 @click.option("--policy", default="balanced", show_default=True, metavar="NAME[:OPTION=VALUE,…]",
               help="What leaves the memory when it is full.")  # fmt: skip
+@click.option("--backend", default="files", show_default=True, type=click.Choice(["files", "arena"]),
+              help="Where weights are in memory: the page cache, or an arena that a pager fills.")  # fmt: skip
 @click.option("--metrics", default=None, metavar="HOST:PORT",
               help="Serve statistics for Prometheus and `infc memory top` there.")  # fmt: skip
 @click.option("--request-log", type=click.Path(path_type=Path), metavar="FILE",
@@ -68,6 +70,7 @@ def serve(
     deadline: float,
     memory: str,
     policy: str,
+    backend: str,
     metrics: str | None,
     request_log: Path | None,
     drain: float,
@@ -87,19 +90,20 @@ def serve(
     import asyncio
 
     from ..runtime.memory.tier import parse_size
-    from .pool.catalog import open_models
+    from .pool.catalog import Keeping, open_arena, open_models
     from .pool.controller import Pool
     from .pool.metrics import serving_metrics
     from .pool.request_log import RequestLog
     from .pool.serving import serve as serve_pool
 
     capacity = None if memory == "all" else parse_size(memory)
-    models, migrator = open_models(
-        artifacts, folder, capacity=capacity, policy=policy, allow_unverified=allow_unverified
-    )
+    keeping = Keeping(capacity, policy, open_arena() if backend == "arena" else None)
+    models, migrator = open_models(artifacts, folder, keeping, allow_unverified=allow_unverified)
 
     limits = Limits(queue=queue, deadline=deadline, drain=drain, max_message=max_message)
-    pool = Pool(models, executors, limits, migrator, RequestLog(request_log) if request_log else None)
+    pool = Pool(
+        models, executors, limits, migrator, log=RequestLog(request_log) if request_log else None, paged=keeping.paged
+    )
     with ExitStack() as stack:
         shown = stack.enter_context(serving_metrics(Address.parse(metrics), pool.memory)) if metrics else None
 

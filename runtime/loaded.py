@@ -2,8 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
 from threading import Lock
 from typing import Any
 
@@ -11,10 +9,11 @@ import iree.runtime
 
 from infc.errors import ArtifactError, ExecutorFailed
 
-from .artifact import CHUNK_SIZE, Artifact, Blob, ModuleBuild, StageBuild
+from .artifact import CHUNK_SIZE, Artifact, ModuleBuild, StageBuild
 from .devices import Device, instance
 from .memory import Mapping
 from .memory.loading import LoadedSlab
+from .memory.pages import MapSlab, map_files
 from .targets import STATUS_ERRORS
 
 rt: Any = iree.runtime  # its stubs are incomplete
@@ -40,7 +39,7 @@ class LoadedStage:
     slab.
     """
 
-    def __init__(self, artifact: Artifact, build: StageBuild, device: Device) -> None:
+    def __init__(self, artifact: Artifact, build: StageBuild, device: Device, map_slab: MapSlab = map_files) -> None:
         """Maps the weights and loads each method's first module, the others when they are first needed.
 
         Raises:
@@ -51,8 +50,8 @@ class LoadedStage:
         self._where = f"{artifact.path}: stage {build.stage!r}"
         self._digests = build.slab.chunks
         self._chunks = [artifact.blob(chunk) for chunk in build.slab.chunks]
-        self.weights = _map(artifact, self._chunks)
-        self._code = {module.module: _map(artifact, [artifact.blob(module.module)]) for module in build.modules}
+        self.weights = map_slab(artifact, build.slab.chunks)
+        self._code = {module.module: map_files(artifact, [module.module]) for module in build.modules}
         self._contexts: dict[str, tuple[Any, Any]] = {}
         self._index = rt.ParameterIndex()
         if build.slab.length:
@@ -147,16 +146,6 @@ class LoadedStage:
                 f"{self._where}: IREE cannot load the module: {first_line(error)}",
                 hint="compile the model again with this infc",
             ) from error
-
-
-def _map(artifact: Artifact, blobs: Sequence[Blob]) -> Mapping:
-    """The blobs one after the other in memory."""
-    mapping = Mapping(sum(blob.length for blob in blobs), where=str(artifact.path))
-    for _, group in groupby(blobs, key=attrgetter("path")):  # one file in a tar, one for each blob in a directory
-        together = list(group)
-        with artifact.descriptor(together[0]) as fd:
-            mapping.append(fd, *((blob.offset, blob.length) for blob in together))
-    return mapping
 
 
 def first_line(error: Exception) -> str:

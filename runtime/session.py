@@ -14,6 +14,7 @@ from .host import check_iree
 from .inputs import checked_call
 from .loaded import LoadedStage
 from .memory.loading import Loading
+from .memory.pages import MapSlab, map_files
 from .targets import choose
 
 
@@ -48,6 +49,7 @@ class Session:
         target: str | None = None,
         device: str | Mapping[str, str] | None = None,
         load: bool = True,
+        map_slab: MapSlab = map_files,
     ) -> "Session":
         """Maps the weights and loads the modules. The artifact may be closed afterwards.
 
@@ -60,6 +62,7 @@ class Session:
                 placement. Code for the CPU runs on `local-task` (threads) or `local-sync` (the calling thread); one of
                 several GPUs is named like `vulkan://1`.
             load: read weights that are not in memory ahead of the calls; without it, somebody else decides what is.
+            map_slab: how the weights of a stage get into memory; from their files by default.
 
         Raises:
             ArtifactError: no build for the target, or none that this host can run; an IREE version it was not compiled
@@ -73,7 +76,7 @@ class Session:
         loaded: dict[str, LoadedStage] = {}
         try:
             for stage in build.stages:
-                loaded[stage.stage] = LoadedStage(artifact, stage, devices[stage.stage])
+                loaded[stage.stage] = LoadedStage(artifact, stage, devices[stage.stage], map_slab)
         except BaseException:
             for each in loaded.values():
                 each.close()

@@ -1,23 +1,56 @@
 """What a pool serves: artifacts, or models of a store, opened once and kept open for as long as it serves them."""
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infc.errors import InfcError, UsageError
 
 from ...runtime.artifact import Artifact
+from ...runtime.memory.arena_backend import ArenaBacked
 from ...runtime.memory.migrator import Migrator
-from ...runtime.memory.policies import Foresight, make_policy
+from ...runtime.memory.paged import PagedArena
+from ...runtime.memory.policies import DEFAULT, Foresight, make_policy
 from ...runtime.memory.promotion import Promotion
 from ...runtime.memory.residency import Residency
 from ...runtime.store import Store
-from ...runtime.targets import choose
+from ...runtime.targets import CPU_DEVICE, choose
 from .controller import Model
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How the weights of the models are kept.
+
+    Attributes:
+        capacity: bytes of them to keep in memory; None for all.
+        policy: what decides which, as `make_policy` reads it.
+        paged: the arena that they are kept in; None for the page cache.
+    """
+
+    capacity: int | None = None
+    policy: str = DEFAULT
+    paged: PagedArena | None = None
+
+
+def open_arena() -> PagedArena | None:
+    """The paged arena of this host; None, said in the log, where there is none, and files have to do."""
+    try:
+        paged = PagedArena()
+    except InfcError as error:
+        _log.warning("no arena, weights are mapped from their files: %s", error)
+        return None
+    pages = "huge pages" if paged.arena.huge else "small pages, because huge ones need CAP_SYS_ADMIN"
+    _log.info("weights are in an arena of %s, filled by pager %d", pages, paged.pid)
+    return paged
 
 
 def open_models(
-    names: Sequence[Path], folder: Path | None, *, capacity: int | None, policy: str, allow_unverified: bool = False
+    names: Sequence[Path], folder: Path | None, keeping: Keeping, *, allow_unverified: bool = False
 ) -> tuple[list[Model], Migrator]:
     """The models, and what keeps their weights.
 
@@ -27,8 +60,7 @@ def open_models(
     Args:
         names: the artifacts' files; with a store, names in it, or none for all of its models.
         folder: the store.
-        capacity: bytes of weights to keep in memory; None for all.
-        policy: what decides which, as `make_policy` reads it.
+        keeping: see there.
         allow_unverified: take also what was never compared with PyTorch.
 
     Raises:
@@ -38,38 +70,46 @@ def open_models(
     """
     if not names and folder is None:
         raise UsageError("nothing to serve", hint="`infc serve MODEL.infc`, or `infc serve --store DIR`")
-    chosen = make_policy(policy)
+    chosen = make_policy(keeping.policy)
     if isinstance(chosen, Foresight):
         raise UsageError(
-            f"policy {policy!r} needs the future, which a pool does not know",
+            f"policy {keeping.policy!r} needs the future, which a pool does not know",
             hint="`infc memory simulate` compares it; a pool takes balanced, gdsf, lfu, lru, pin-prefix",
         )
-    migrator = Migrator(Residency(capacity, chosen), policy=policy)
+    migrator = Migrator(Residency(keeping.capacity, chosen), policy=keeping.policy)
     models: list[Model] = []
-    load = capacity is None  # else it is the migrator's to say what is in memory
     if folder is None:
         for path in names:
             artifact = Artifact.open(path, check=True)
-            models.append(_keep(migrator, artifact, "", None, load=load, allow_unverified=allow_unverified))
+            model = Model.of(artifact, load=_loads(keeping), allow_unverified=allow_unverified)
+            models.append(_keep(migrator, model, artifact, keeping, None))
         return _distinct(models), migrator
     store = Store(folder)
     for name in map(str, names or [Path(model.name) for model in store.models()]):
         artifact = store.open(name)
         artifact.check(weights=False)
-        models.append(_keep(migrator, artifact, name, store, load=load, allow_unverified=allow_unverified))
+        model = Model.of(artifact, stored=name, load=_loads(keeping), allow_unverified=allow_unverified)
+        models.append(_keep(migrator, model, artifact, keeping, store))
     if not models:
         raise InfcError(f"the store {folder} has no models", hint="add one: `infc store add MODEL.infc --store DIR`")
     return _distinct(models), migrator
 
 
-def _keep(
-    migrator: Migrator, artifact: Artifact, name: str, store: Store | None, *, load: bool, allow_unverified: bool
-) -> Model:
-    model = Model.of(artifact, stored=name, load=load, allow_unverified=allow_unverified)
-    chunks = [chunk for stage in choose(artifact).stages for chunk in stage.slab.chunks]
-    mend = None if store is None else lambda chunk: store.mend(name, chunk)
-    migrator.add(model.name, Promotion(artifact, chunks, checked=store is None, mend=mend), checked=store is None)
-    return model
+def _loads(keeping: Keeping) -> bool:
+    """Whether executors may bring in weights by themselves; else it is the migrator's to say what is in memory."""
+    return keeping.capacity is None and keeping.paged is None
+
+
+def _keep(migrator: Migrator, model: Model, artifact: Artifact, keeping: Keeping, store: Store | None) -> Model:
+    build = choose(artifact)
+    chunks = [chunk for stage in build.stages for chunk in stage.slab.chunks]
+    # A driver that copies weights to its device reads them in the kernel, where nobody waits for a pager.
+    paged = keeping.paged if all(stage.device == CPU_DEVICE for stage in build.stages) else None
+    mend = None if store is None else lambda chunk: store.mend(model.name, chunk)
+    backend = None if paged is None else ArenaBacked(paged, artifact, chunks)
+    source = Promotion(artifact, chunks, checked=store is None, mend=mend, backend=backend)
+    migrator.add(model.name, source, checked=store is None, loaded=paged is None)
+    return model if paged is None else replace(model, slots=paged.slots(artifact, chunks))
 
 
 def _distinct(models: list[Model]) -> list[Model]:

@@ -11,6 +11,7 @@ from infc.errors import ArtifactError, DeadlineExceeded, InfcError, ModelNotFoun
 
 from ...runtime.artifact import Artifact, Method, TargetBuild, TensorSpec, interface_digest
 from ...runtime.memory.migrator import Migrator
+from ...runtime.memory.paged import PagedArena
 from ...runtime.memory.stats import Snapshot
 from ...runtime.shapes import resolve, sizes_of
 from ...runtime.targets import choose, unverified
@@ -48,6 +49,7 @@ class Model:
     outputs: tuple[Tensor, ...]
     stored: str = ""
     load: bool = True
+    slots: tuple[int, ...] = ()
 
     @staticmethod
     def of(artifact: Artifact, *, stored: str = "", load: bool = True, allow_unverified: bool = False) -> "Model":
@@ -85,7 +87,7 @@ class Model:
     @property
     def attach(self) -> Attach:
         """What an executor is told to load it."""
-        return Attach(self.attached, self.path, self.digest, self.target, self.stored, self.load)
+        return Attach(self.attached, self.path, self.digest, self.target, self.stored, self.load, self.slots)
 
     def entries(self) -> "list[Model]":
         """The model once for each of its methods, by the methods' own names: `minilm:encode`."""
@@ -140,16 +142,25 @@ class Pool:
         limits: see `Limits`.
         migrator: keeps the weights of the models, and knows all of them.
         log: gets every call.
+        paged: the arena that executors map weights from; closed with the pool.
     """
 
     def __init__(
-        self, models: Sequence[Model], executors: int, limits: Limits, migrator: Migrator, log: RequestLog | None = None
+        self,
+        models: Sequence[Model],
+        executors: int,
+        limits: Limits,
+        migrator: Migrator,
+        *,
+        log: RequestLog | None = None,
+        paged: PagedArena | None = None,
     ) -> None:
         self._models = {model.name: model for model in models}
         self._entries = {entry.name: entry for model in models for entry in model.entries()}
         self._limits = limits
         attach = [model.attach for model in models if not model.stored]
-        self._workers = [Worker(attach, limits.deadline) for _ in range(executors)]
+        self._workers = [Worker(attach, limits.deadline, paged) for _ in range(executors)]
+        self._paged = paged
         self._weights = Weights(migrator, self._release_chunks, log)
         self._idle = list(self._workers)
         self._free = asyncio.Semaphore(executors)  # counts `_idle`; first come, first served
@@ -257,6 +268,8 @@ class Pool:
         self._draining = True
         await asyncio.gather(*(worker.close() for worker in self._workers))
         await self._weights.close()
+        if self._paged is not None:
+            await asyncio.to_thread(self._paged.close)
 
     async def _queue(self, call: Call) -> tuple[Answer, ...]:
         if self._free.locked():
@@ -281,7 +294,8 @@ class Pool:
             return await worker.run(call)
 
     async def _release_chunks(self, model: str, chunks: Sequence[str]) -> None:
-        await asyncio.gather(*(worker.release(model, chunks) for worker in self._workers))
+        if not self._models[model].slots:  # what leaves an arena leaves every page table with it
+            await asyncio.gather(*(worker.release(model, chunks) for worker in self._workers))
 
     def _release(self, worker: Worker, task: "asyncio.Task[tuple[Answer, ...]]") -> None:
         self._idle.append(worker)

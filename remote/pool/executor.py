@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,11 @@ import numpy as np
 from infc.errors import ArtifactError, InfcError
 
 from ...runtime.artifact.dtypes import dtype_name, numpy_dtype
+from ...runtime.memory.pages import map_files
 from ...runtime.session import Session
 from ...runtime.store.opening import open_model
 from .channel import BlockingChannel, ChannelClosed
+from .handover import ArenaTaker
 from .messages import Attach, Attached, Failed, Infer, Release, Released, Request, Result, Tensor
 
 _log = logging.getLogger(__name__)
@@ -30,14 +33,14 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 
 
-def serve(channel: BlockingChannel[Request]) -> None:
-    """Answer messages until the controller is gone."""
+def serve(channel: BlockingChannel[Request], taker: ArenaTaker | None = None) -> None:
+    """Answer messages until the controller is gone. With a `taker`, weights may come from an arena."""
     sessions: dict[str, Session] = {}
     while True:
         try:
             match channel.receive():
                 case Attach() as attach:
-                    channel.send(_answer_attach(attach, sessions))
+                    channel.send(_answer_attach(attach, sessions, taker))
                 case Release() as release:
                     channel.send(_answer_release(release, sessions))
                 case Infer() as infer:
@@ -46,10 +49,10 @@ def serve(channel: BlockingChannel[Request]) -> None:
             return
 
 
-def _answer_attach(message: Attach, sessions: dict[str, Session]) -> Attached | Failed:
+def _answer_attach(message: Attach, sessions: dict[str, Session], taker: ArenaTaker | None) -> Attached | Failed:
     start = time.perf_counter()
     try:
-        sessions[message.model] = _attach(message)
+        sessions[message.model] = _attach(message, taker)
     except InfcError as error:
         return _failure(error)
     except Exception:  # noqa: BLE001 (one model's defect is no reason to end those beside it)
@@ -67,17 +70,18 @@ def _answer_release(message: Release, sessions: Mapping[str, Session]) -> Releas
     return Released()
 
 
-def _attach(message: Attach) -> Session:
+def _attach(message: Attach, taker: ArenaTaker | None) -> Session:
     # The controller has hashed this file. It is not hashed again, but another artifact in its place is noticed.
+    mapping = taker.mapping(message.model, message.slots) if taker and message.slots else nullcontext(map_files)
     folder = Path(message.path) if message.stored else None
-    with open_model(Path(message.stored or message.path), folder) as artifact:
+    with mapping as map_slab, open_model(Path(message.stored or message.path), folder) as artifact:
         if artifact.digest != message.digest:
             raise ArtifactError(
                 f"{message.path} was replaced while the pool served it: its digest is {artifact.digest}, "
                 f"expected {message.digest}",
                 hint="restart the pool to serve the new artifact",
             )
-        return Session.attach(artifact, target=message.target, load=message.load)
+        return Session.attach(artifact, target=message.target, load=message.load, map_slab=map_slab)
 
 
 def _answer_infer(channel: BlockingChannel[Request], message: Infer, sessions: Mapping[str, Session]) -> None:
@@ -125,12 +129,19 @@ def _confine(parent: int) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Run an executor on the inherited descriptor, for the controller with the process id, that the arguments give."""
-    descriptor, parent = map(int, arguments)
+    """Run an executor for a controller.
+
+    Args:
+        arguments: the inherited descriptor of its channel, the controller's process id and, where weights come from an
+            arena, the inherited descriptor of the handover socket.
+    """
+    descriptor, parent, *handover = map(int, arguments)
     _confine(parent)
     os.set_inheritable(descriptor, False)
     channel: BlockingChannel[Request] = BlockingChannel(socket.socket(fileno=descriptor), Request)  # pyright: ignore[reportArgumentType]
-    serve(channel)
+    for each in handover:
+        os.set_inheritable(each, False)
+    serve(channel, ArenaTaker(*handover) if handover else None)
 
 
 if __name__ == "__main__":

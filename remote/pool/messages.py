@@ -43,6 +43,8 @@ class Attach(Message, frozen=True):
     """Load a model under its name. The artifact at `path` must have the manifest digest `digest`.
 
     With `stored`, `path` is a store and `stored` the model's name there. `load`: read its weights into memory.
+    With `slots` they are mapped from an arena, whose descriptor comes over the handover socket: a slot for each chunk
+    of each stage's slab, in their order.
     """
 
     model: str
@@ -51,6 +53,7 @@ class Attach(Message, frozen=True):
     target: str
     stored: str = ""
     load: bool = True
+    slots: tuple[int, ...] = ()
 
 
 class Release(Message, frozen=True):
@@ -70,6 +73,18 @@ class Infer(Message, frozen=True):
     model: str
     method: str
     tensors: tuple[Tensor, ...]
+
+
+class Handover(Message, frozen=True):
+    """Over the handover socket, with the descriptor of the executor's page faults: where it has mapped which slots.
+
+    `first` is the place of the first of `count` slots in the `Attach` of the model.
+    """
+
+    model: str
+    first: int
+    count: int
+    address: int
 
 
 class Attached(Message, frozen=True):

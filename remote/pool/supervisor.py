@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from infc import errors
 from infc.errors import ExecutorFailed, InfcError
 
+from ...runtime.memory.paged import PagedArena
 from .channel import AsyncChannel, ChannelClosed
+from .handover import ArenaGiver
 from .messages import Attach, Attached, Failed, Release, Released, Reply, Request, Result
 from .work import Answer, Work
 
@@ -48,9 +50,12 @@ class ExecutorDied(Exception):
 class Executor:
     """A running executor with its models attached. Made by `start`; one call at a time."""
 
-    def __init__(self, process: subprocess.Popen[bytes], channel: AsyncChannel[Reply]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], channel: AsyncChannel[Reply], giver: ArenaGiver | None
+    ) -> None:
         self._process = process
         self._channel = channel
+        self._giver = giver
         self._busy = asyncio.Lock()
         self._attached: set[str] = set()
         self._exited = asyncio.Event()
@@ -58,14 +63,14 @@ class Executor:
         asyncio.get_running_loop().add_reader(pidfd, self._on_exit, pidfd)
 
     @staticmethod
-    async def start(models: Sequence[Attach]) -> "Executor":
-        """Start a process and attach the models.
+    async def start(models: Sequence[Attach], paged: PagedArena | None = None) -> "Executor":
+        """Start a process and attach the models. With `paged`, their weights are mapped from that arena.
 
         Raises:
             InfcError: a model cannot be attached.
             ExecutorFailed: the process died or hung while it attached them.
         """
-        executor = Executor._spawn()
+        executor = Executor._spawn(paged)
         timer = asyncio.get_running_loop().call_later(START_LIMIT, executor.kill)
         attaching = ""
         try:
@@ -86,9 +91,11 @@ class Executor:
         return executor
 
     @staticmethod
-    def _spawn() -> "Executor":
+    def _spawn(paged: PagedArena | None) -> "Executor":
         ours, theirs = socket.socketpair()
-        with theirs:
+        giver, taker = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs, taker:
+            handover = [taker.fileno()] if paged else []
             process = subprocess.Popen(
                 [
                     sys.executable,
@@ -97,14 +104,18 @@ class Executor:
                     f"{__package__}.executor",
                     str(theirs.fileno()),
                     str(os.getpid()),
+                    *map(str, handover),
                 ],
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), *handover],
                 stdin=subprocess.DEVNULL,
                 stdout=2,  # stdout belongs to the controller's one line
                 env=_environment(),
                 process_group=0,  # Ctrl-C is for the controller, which drains first
             )
-        return Executor(process, AsyncChannel(ours, Reply))  # pyright: ignore[reportArgumentType]
+        if paged is None:
+            giver.close()
+        given = ArenaGiver(giver, paged) if paged else None
+        return Executor(process, AsyncChannel(ours, Reply), given)  # pyright: ignore[reportArgumentType]
 
     @property
     def pid(self) -> int:
@@ -175,6 +186,8 @@ class Executor:
         self._channel.shutdown()
         async with self._busy:
             self._channel.close()
+        if self._giver is not None:
+            await self._giver.close()
 
     def _on_exit(self, pidfd: int) -> None:
         asyncio.get_running_loop().remove_reader(pidfd)
@@ -193,6 +206,8 @@ class Executor:
             return
         async with self._busy:
             try:
+                if self._giver is not None:
+                    self._giver.offer(model.model, model.slots)
                 reply = await self._exchange(model)
             except ChannelClosed as error:
                 raise ExecutorDied(str(error)) from error

@@ -59,9 +59,9 @@ class Weights:
         return self._migrator.snapshot()
 
     async def close(self) -> None:
-        """Ends what moves bytes."""
-        for task in self._leaving:
-            task.cancel()
+        """Lets go of what is on its way out, and ends what moves bytes. The executors have ended before."""
+        if self._leaving:
+            await asyncio.wait(self._leaving)
         await asyncio.to_thread(self._migrator.close)
         if self._log is not None:
             self._log.close()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from infc.errors import DeadlineExceeded, ExecutorFailed, InfcError, PoolUnavailable
 
+from ...runtime.memory.paged import PagedArena
 from .messages import Attach
 from .supervisor import Executor, ExecutorDied
 from .work import Answer, Work
@@ -40,11 +41,13 @@ class Worker:
     Args:
         models: what each executor attaches when it starts.
         patience: seconds that an executor may go on with a call whose caller has given up.
+        paged: the arena that weights are mapped from; None for their files.
     """
 
-    def __init__(self, models: Sequence[Attach], patience: float) -> None:
+    def __init__(self, models: Sequence[Attach], patience: float, paged: PagedArena | None = None) -> None:
         self._models = models
         self._patience = patience
+        self._paged = paged
         self._executor: asyncio.Task[Executor] | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._fruitless = 0  # executors in a row that died without having answered a call
@@ -131,7 +134,7 @@ class Worker:
                 await task.result().end()
 
     async def _start(self) -> Executor:
-        executor = await Executor.start(self._models)
+        executor = await Executor.start(self._models, self._paged)
         self._watcher = asyncio.create_task(self._watch(executor))
         return executor
 

@@ -1,8 +1,11 @@
 """The system calls on memory and the page cache that Python and its well-kept packages lack. Linux, nothing else."""
 
 import ctypes
+import fcntl
 import mmap
 import os
+import platform
+import struct
 from pathlib import Path
 
 from infc.errors import InfcError
@@ -10,6 +13,22 @@ from infc.errors import InfcError
 _CACHESTAT = 451  # the same number on every processor, as all calls since Linux 5.1
 _ENOSYS = 38
 _MADV_POPULATE_READ = 22  # Linux 5.14
+
+# Mounts of their own and seals have one number everywhere too; userfaultfd is older.
+_FSOPEN, _FSCONFIG, _FSMOUNT, _MSEAL = 430, 431, 432, 462
+_USERFAULTFD = {"x86_64": 323, "aarch64": 282}
+_FSCONFIG_SET_STRING, _FSCONFIG_CREATE = 1, 6
+_USER_MODE_ONLY = 1  # faults of the process itself, not of the kernel on its behalf: needs no privilege
+_PUNCH_HOLE = 0x01 | 0x02  # with "keep size"
+
+# linux/userfaultfd.h: API, REGISTER, UNREGISTER, WAKE and POISON, with the structs that they take.
+_API, _REGISTER, _UNREGISTER, _WAKE, _POISON = 0xC018AA3F, 0xC020AA00, 0x8010AA01, 0x8010AA02, 0xC020AA08
+_ABSENT, _UNMAPPED = 1, 4  # modes: no page there, and a page that this process has not mapped yet
+_NEEDED = 1 << 5 | 1 << 10  # features: both of them on shared memory
+_PAGE_FAULT = 0x12
+_EVENT = struct.Struct("=B7xQQ8x")
+
+_FALLBACK = "--backend files needs nothing of the kernel"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 for _name in ("madvise", "mlock", "munlock"):
@@ -84,6 +103,109 @@ def proportional_bytes(process: int | str = "self") -> int:
     """
     lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def new_faults() -> int:
+    """A descriptor that this process's own page faults on registered ranges are read from, by whoever holds it.
+
+    Raises:
+        InfcError: the kernel has none, or not for shared memory, or does not let this process.
+    """
+    number = _USERFAULTFD.get(platform.machine())
+    if number is None:
+        raise InfcError(f"no userfaultfd known for {platform.machine()}", hint=_FALLBACK)
+    fd = _libc.syscall(number, os.O_CLOEXEC | os.O_NONBLOCK | _USER_MODE_ONLY)
+    if fd < 0:
+        _check(-1, "userfaultfd is not allowed here", _FALLBACK)
+    try:
+        answer = bytearray(struct.pack("=QQQ", 0xAA, _NEEDED, 0))
+        fcntl.ioctl(fd, _API, answer)
+    except OSError as error:
+        os.close(fd)
+        raise InfcError(
+            f"userfaultfd knows no faults on shared memory here: {error.strerror}", hint=_FALLBACK
+        ) from error
+    return fd
+
+
+def trap(faults: int, address: int, length: int) -> None:
+    """From now on, touching a page of the range that the process has not mapped waits for who reads the faults.
+
+    Raises:
+        OSError: the range is gone, or its process.
+    """
+    fcntl.ioctl(faults, _REGISTER, bytearray(struct.pack("=QQQQ", address, length, _ABSENT | _UNMAPPED, 0)))
+
+
+def untrap(faults: int, address: int, length: int) -> None:
+    """Undoes `trap`, and lets go on who waits.
+
+    Raises:
+        OSError: the range is gone, or its process.
+    """
+    fcntl.ioctl(faults, _UNREGISTER, struct.pack("=QQ", address, length))
+
+
+def wake(faults: int, address: int, length: int) -> None:
+    """Lets go on who waits on a range: it touches the page again, and waits again where nothing has changed.
+
+    Raises:
+        OSError: the range is gone, or its process.
+    """
+    fcntl.ioctl(faults, _WAKE, struct.pack("=QQ", address, length))
+
+
+def poison(faults: int, address: int) -> None:
+    """Whoever touches this page gets a SIGBUS: better than other bytes. Linux 6.6.
+
+    Raises:
+        OSError: the kernel is older, or the page is there.
+    """
+    page = address & -mmap.PAGESIZE
+    fcntl.ioctl(faults, _POISON, bytearray(struct.pack("=QQQq", page, mmap.PAGESIZE, 0, 0)))
+
+
+def read_faults(faults: int) -> list[int]:
+    """The addresses that were touched since the last time; none where nobody did."""
+    try:
+        data = os.read(faults, 64 * _EVENT.size)
+    except BlockingIOError:
+        return []
+    return [address for event, _, address in _EVENT.iter_unpack(data) if event == _PAGE_FAULT]
+
+
+def seal(address: int, length: int) -> bool:
+    """Keeps a range mapped as it is until the process ends; False where the kernel is older than 6.10."""
+    return _libc.syscall(_MSEAL, ctypes.c_void_p(address), ctypes.c_size_t(length), ctypes.c_ulong(0)) == 0
+
+
+def punch(fd: int, offset: int, length: int) -> None:
+    """Gives back the memory of a range of a file in memory. Whoever reads it, untrapped, reads zeros.
+
+    Raises:
+        InfcError: it is no such file.
+    """
+    _check(_libc.fallocate(fd, _PUNCH_HOLE, ctypes.c_int64(offset), ctypes.c_int64(length)), "cannot free memory")
+
+
+def huge_folder() -> int | None:
+    """A descriptor of an empty folder in memory, of huge pages, that has no path; None where this process may not.
+
+    Needs CAP_SYS_ADMIN and Linux 5.2. It goes with its last descriptor.
+    """
+    context = _libc.syscall(_FSOPEN, b"tmpfs", 1)
+    if context < 0:
+        return None
+    try:
+        for key, value in ((b"huge", b"always"), (b"size", b"100%"), (b"mode", b"0700")):
+            if _libc.syscall(_FSCONFIG, context, _FSCONFIG_SET_STRING, key, value, 0):
+                return None
+        if _libc.syscall(_FSCONFIG, context, _FSCONFIG_CREATE, None, None, 0):
+            return None
+        folder = _libc.syscall(_FSMOUNT, context, 1, 0)
+        return None if folder < 0 else folder
+    finally:
+        os.close(context)
 
 
 def _check(result: int, what: str, hint: str = "") -> None:

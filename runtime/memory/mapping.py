@@ -25,6 +25,39 @@ _libc.mmap.argtypes = [
 _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 
 
+def reserve(length: int, where: str) -> int:
+    """Addresses that nothing is at, for `place`; where they begin. `where` is what errors name.
+
+    Raises:
+        ArtifactError: the system has no room for them.
+    """
+    return _mmap(None, length, _PROT_NONE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE, -1, 0, where)
+
+
+def place(address: int, length: int, fd: int, offset: int, where: str) -> None:
+    """Maps a range of a file to reserved addresses, read-only and shared.
+
+    Raises:
+        ArtifactError: the system has no room for it.
+    """
+    _mmap(address, length, mmap.PROT_READ, mmap.MAP_SHARED | _MAP_FIXED, fd, offset, where)
+
+
+def unmap(address: int, length: int) -> None:
+    """Gives addresses back."""
+    _libc.munmap(address, length)
+
+
+def _mmap(address: int | None, length: int, protection: int, flags: int, fd: int, offset: int, where: str) -> int:
+    mapped = _libc.mmap(address, length, protection, flags, fd, offset)
+    if mapped == _FAILED:
+        raise ArtifactError(
+            f"{where}: cannot map {length} bytes: {os.strerror(ctypes.get_errno())}",
+            hint="the system limits mappings (vm.max_map_count) or address space (ulimit -v)",
+        )
+    return mapped
+
+
 class Mapping:
     """A range of memory that file ranges are put into one after the other, read-only and shared with other processes.
 
@@ -49,10 +82,10 @@ class Mapping:
             self._bytes = (ctypes.c_ubyte * 0)()
             return
         reserved = -(-length // mmap.PAGESIZE) * mmap.PAGESIZE
-        self._base = self._mmap(None, reserved, _PROT_NONE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE)
+        self._base = reserve(reserved, where)
         self._bytes = (ctypes.c_ubyte * length).from_address(self._base)
         # Not at exit: IREE's own threads and objects may still look at the pages then.
-        weakref.finalize(self._bytes, _libc.munmap, self._base, reserved).atexit = False
+        weakref.finalize(self._bytes, unmap, self._base, reserved).atexit = False
 
     def append(self, fd: int, *ranges: tuple[int, int]) -> None:
         """Maps ranges of a file, each an offset and a length in bytes, one behind the other, behind what is there.
@@ -86,7 +119,7 @@ class Mapping:
                     hint="the file was truncated after it was opened; fetch or compile it again",
                 )
             # Shared, not private: a descriptor that was opened read-only then rules out a writable mapping for good.
-            self._mmap(self._base + self._filled, length, mmap.PROT_READ, mmap.MAP_SHARED | _MAP_FIXED, fd, offset)
+            place(self._base + self._filled, length, fd, offset, self._where)
             self._filled += length
 
     @property
@@ -116,15 +149,3 @@ class Mapping:
     def close(self) -> None:
         """Lets the pages go when nothing uses them any more. May be called twice."""
         self._bytes = None
-
-    def _mmap(
-        self, address: int | None, length: int, protection: int, flags: int, fd: int = -1, offset: int = 0
-    ) -> int:
-        mapped = _libc.mmap(address, length, protection, flags, fd, offset)
-        if mapped == _FAILED:
-            code = ctypes.get_errno()
-            raise ArtifactError(
-                f"{self._where}: cannot map {length} bytes: {os.strerror(code)}",
-                hint="the system limits mappings (vm.max_map_count) or address space (ulimit -v)",
-            )
-        return mapped

@@ -68,13 +68,14 @@ class Migrator:
         self._deciding = Lock()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="promote")
 
-    def add(self, name: ModelId, source: Promotion, *, checked: bool) -> None:
+    def add(self, name: ModelId, source: Promotion, *, checked: bool, loaded: bool = True) -> None:
         """Makes a model known.
 
         Args:
             name: of the model.
             source: its chunks, in the order of its memory plan.
-            checked: all of it was hashed just now, so that it is in DRAM; what does not fit leaves.
+            checked: all of it was hashed just now.
+            loaded: by that it came to where it is kept; what does not fit leaves.
         """
         sizes = source.sizes
         model = _Model(source, sizes, ModelStats(size=sum(sizes.values())), checked)
@@ -82,7 +83,7 @@ class Migrator:
             self._models[name] = model
             for chunk in sizes:
                 self._holders[chunk].append(name)
-            if not checked:
+            if not (checked and loaded):
                 return
             for access in self._plan(name, model):
                 self._residency.fill(access)

@@ -8,7 +8,7 @@ from infc.errors import ArtifactError, InfcError
 
 from ..artifact import Artifact
 from ..artifact.layout import FETCH_AGAIN
-from .backend import FileBacked
+from .backend import Backend, FileBacked
 
 Mend = Callable[[str], None]
 
@@ -23,12 +23,22 @@ class Promotion:
         chunks: of its slabs, in their order; what is named twice is one chunk.
         checked: all of them were hashed. Each other is hashed when it comes in for the first time.
         mend: replaces a damaged chunk by a good one, or raises ArtifactError.
+        backend: where they are brought; the page cache by default. Closed with this.
     """
 
-    def __init__(self, artifact: Artifact, chunks: Sequence[str], *, checked: bool, mend: Mend | None = None) -> None:
+    def __init__(
+        self,
+        artifact: Artifact,
+        chunks: Sequence[str],
+        *,
+        checked: bool,
+        mend: Mend | None = None,
+        backend: Backend | None = None,
+    ) -> None:
         self.sizes = {chunk: artifact.blob(chunk).length for chunk in chunks}
         self._artifact = artifact
-        self._backend = FileBacked(artifact, chunks)
+        self._files = FileBacked(artifact, chunks)
+        self._backend = backend or self._files
         self._mend = mend
         self._unchecked: set[str] = set() if checked else set(self.sizes)
         self._where = str(artifact.path)
@@ -41,14 +51,18 @@ class Promotion:
             ArtifactError: it is damaged, or there is none, and it could not be mended.
             InfcError: it cannot be read.
         """
-        if chunk not in self._unchecked:
-            self._read(chunk)
-            return
-        if not self._right(chunk):
-            with self._mending:
-                if not self._right(chunk):
-                    self._mended(chunk)
-        self._unchecked.discard(chunk)
+        if chunk in self._unchecked:
+            if not self._right(chunk):
+                with self._mending:
+                    if not self._right(chunk):
+                        self._mended(chunk)
+            self._unchecked.discard(chunk)
+            if self._backend is self._files:  # hashing has brought it in
+                return
+        try:
+            self._backend.promote(chunk)
+        except OSError as error:
+            raise self._unread(chunk, error) from error
 
     def demote(self, chunk: str) -> None:
         """Lets a chunk leave DRAM that nobody has mapped."""
@@ -61,6 +75,7 @@ class Promotion:
     def close(self) -> None:
         """Gives the artifact back."""
         self._backend.close()
+        self._files.close()
         self._artifact.close()
 
     def _mended(self, chunk: str) -> None:
@@ -73,15 +88,15 @@ class Promotion:
 
     def _right(self, chunk: str) -> bool:
         state = hashlib.sha256()
-        self._read(chunk, state.update)
+        try:
+            for piece in self._files.read(chunk):
+                state.update(piece)
+        except OSError as error:
+            raise self._unread(chunk, error) from error
         return f"sha256:{state.hexdigest()}" == chunk
 
-    def _read(self, chunk: str, use: Callable[[memoryview], object] = len) -> None:
-        try:
-            for piece in self._backend.read(chunk):
-                use(piece)
-        except OSError as error:
-            raise InfcError(
-                f"{self._where}: chunk {chunk} cannot be read: {error.strerror}",
-                hint="the kernel's log says what is wrong with the disk",
-            ) from error
+    def _unread(self, chunk: str, error: OSError) -> InfcError:
+        return InfcError(
+            f"{self._where}: chunk {chunk} cannot be read: {error.strerror}",
+            hint="the kernel's log says what is wrong with the disk",
+        )

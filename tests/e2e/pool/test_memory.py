@@ -41,8 +41,9 @@ def resident(store: Store, name: str) -> list[int]:
     return [each or 0 for each in found]
 
 
-def test_models_of_a_store_answer_within_a_bound(store: Store) -> None:
-    options = ["--store", store.path, "--memory", f"{CHUNK + 4096}B", "--executors", "2"]
+@pytest.mark.parametrize("backend", ["files", "arena"])
+def test_models_of_a_store_answer_within_a_bound(store: Store, backend: str) -> None:
+    options = ["--store", store.path, "--memory", f"{CHUNK + 4096}B", "--executors", "2", "--backend", backend]
     with serving(options=options) as pool, ThreadPoolExecutor(6) as threads:
 
         def call(number: int) -> bool:

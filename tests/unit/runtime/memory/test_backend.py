@@ -1,7 +1,8 @@
 """What every backend has to do: no call ever sees another byte than the artifact has."""
 
+import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,11 @@ import pytest
 from infc.errors import InfcError
 from infc.runtime.artifact import Artifact
 from infc.runtime.memory import Mapping, kernel
+from infc.runtime.memory.arena_backend import ArenaBacked
+from infc.runtime.memory.arena_mapping import ArenaMapping
 from infc.runtime.memory.backend import Backend, FileBacked
+from infc.runtime.memory.paged import PagedArena
+from infc.runtime.memory.pages import map_files
 from infc.runtime.session import Session
 
 from support.stores import CHUNK, fine_tune
@@ -24,16 +29,50 @@ def artifact(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
         yield opened
 
 
+@pytest.fixture(scope="module", params=["files", "arena of huge pages", "arena of small pages"])
+def paged(request: pytest.FixtureRequest) -> Iterator[PagedArena | None]:
+    """The arena that the backend uses, if it does."""
+    if request.param == "files":
+        yield None
+        return
+    try:
+        made = PagedArena(huge=request.param == "arena of huge pages")
+    except InfcError as error:
+        pytest.skip(str(error))
+    if request.param == "arena of huge pages" and not made.arena.huge:
+        made.close()
+        pytest.skip("huge pages for an arena need CAP_SYS_ADMIN")
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def session(artifact: Artifact) -> Iterator[Session]:
-    with Session.attach(artifact) as made:
-        made.loading.wait()  # else it may bring in what a test has just let go
+def session(artifact: Artifact, paged: PagedArena | None) -> Iterator[Session]:
+    joined: list[int] = []
+
+    def from_arena(artifact: Artifact, chunks: Sequence[str]) -> ArenaMapping:
+        assert paged is not None
+        slots = paged.slots(artifact, chunks)
+        length = sum(artifact.blob(chunk).length for chunk in chunks)
+        mapping = ArenaMapping(paged.arena.fd, slots, length, where="test")
+        joined.append(paged.join(os.dup(mapping.faults), mapping.address, slots))
+        return mapping
+
+    with Session.attach(artifact, map_slab=from_arena if paged else map_files, load=not paged) as made:
+        if not paged:
+            made.loading.wait()  # else it may bring in what a test has just let go
         yield made
+    for number in joined:
+        paged.leave(number)
 
 
-@pytest.fixture(params=["file-backed"])
-def backend(artifact: Artifact, session: Session) -> Iterator[Backend]:
-    made = FileBacked(artifact, chunks_of(artifact), session.stages["main"].weights)
+@pytest.fixture
+def backend(artifact: Artifact, session: Session, paged: PagedArena | None) -> Iterator[Backend]:
+    chunks = chunks_of(artifact)
+    if paged is None:
+        made: Backend = FileBacked(artifact, chunks, session.stages["main"].weights)
+    else:
+        made = ArenaBacked(paged, artifact, chunks)
     yield made
     made.close()
 

@@ -1,0 +1,54 @@
+"""A slab's pages in this process, wherever they come from."""
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Protocol
+
+from ..artifact import Artifact
+from .mapping import Mapping
+
+
+class Pages(Protocol):
+    """A range of memory that holds a slab, read-only. It stays until `close` was called and the last view is gone."""
+
+    @property
+    def address(self) -> int:
+        """Where it begins."""
+        ...
+
+    @property
+    def length(self) -> int:
+        """Bytes of it."""
+        ...
+
+    def view(self) -> memoryview:
+        """All bytes, not copied."""
+        ...
+
+    def release(self, offset: int, length: int) -> None:
+        """Takes a part out of this process's page tables; it comes back when it is touched."""
+        ...
+
+    def close(self) -> None:
+        """Lets the pages go when nothing uses them any more."""
+        ...
+
+
+# The chunks of one slab of an artifact, in their order, to its pages.
+MapSlab = Callable[[Artifact, Sequence[str]], Pages]
+
+
+def map_files(artifact: Artifact, digests: Sequence[str]) -> Mapping:
+    """Blobs one after the other in memory, mapped from where they lie.
+
+    Raises:
+        ArtifactError: one is missing or cannot be mapped.
+    """
+    blobs = [artifact.blob(digest) for digest in digests]
+    mapping = Mapping(sum(blob.length for blob in blobs), where=str(artifact.path))
+    for _, group in groupby(blobs, key=attrgetter("path")):  # one file in a tar, one for each blob in a directory
+        together = list(group)
+        with artifact.descriptor(together[0]) as fd:
+            mapping.append(fd, *((blob.offset, blob.length) for blob in together))
+    return mapping
