@@ -51,7 +51,7 @@ class Executor:
     """A running executor with its models attached. Made by `start`; one call at a time."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], channel: AsyncChannel[Reply], giver: ArenaGiver | None
+        self, process: subprocess.Popen[bytes], channel: AsyncChannel[Reply], giver: ArenaGiver | None = None
     ) -> None:
         self._process = process
         self._channel = channel

@@ -62,8 +62,9 @@ def session(artifact: Artifact, paged: PagedArena | None) -> Iterator[Session]:
         if not paged:
             made.loading.wait()  # else it may bring in what a test has just let go
         yield made
-    for number in joined:
-        paged.leave(number)
+    if paged:
+        for number in joined:
+            paged.leave(number)
 
 
 @pytest.fixture
