@@ -21,13 +21,14 @@ def codegen(artifact: Path, output: Path, pointer: Path | None, pool: str, packa
     The package needs numpy, grpcio and protobuf, and not infc. Prints the paths it wrote.
     """
     from ..runtime.artifact import Artifact
+    from .artifact import service_of
     from .output import write_directory, write_pointer
     from .render import check_pool, package_files, pointer_file
     from .view import view
 
     check_pool(pool)
     with Artifact.open(artifact) as opened:
-        model, digest = view(opened.config, package), opened.digest
+        model, digest = view(service_of(opened), package), opened.digest
     if pointer is not None and pointer.absolute().is_relative_to(output.absolute()):
         raise ArtifactError(f"{pointer} is inside {output}", hint="the client package and the pointer go to two places")
     files = package_files(model, pool)

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from ..runtime.artifact import Dim, Method
+from ..runtime.artifact import Dim
 from ..runtime.artifact import signature as sig
 from .annotations import Annotations, ClassView
 from .names import class_name, unique
+from .service import ServiceMethod
 from .tensor_view import TensorView, tensor_views
 
 MARK = ":"  # between a model's name and its method's, on the wire (remote/oip/keys.py; a test compares)
@@ -40,6 +41,8 @@ class MethodView:
     takes: object
     returns: object
     dims: tuple[Dim, ...]
+    doc: str
+    buckets: tuple[dict[str, int], ...]
 
     @property
     def call(self) -> str:
@@ -55,25 +58,34 @@ class MethodView:
 
 
 def method_views(
-    model: str, stem: str, methods: Sequence[Method]
+    model: str, stem: str, methods: Sequence[ServiceMethod]
 ) -> tuple[tuple[MethodView, ...], tuple[ClassView, ...]]:
     """The methods of a model, and the classes that they take and return. `stem` is the client class's name."""
     taken = {stem, f"Async{stem}"}
     classes: list[ClassView] = []
     # `main` is what the compiler calls the one entry point; in Python a model's is `forward`.
-    names = unique(("forward" if each.name == "main" else each.name for each in methods), fallback="method")
+    names = unique(
+        ("forward" if each.name == "main" else each.name for each in (one.method for one in methods)), fallback="method"
+    )
     constants = unique((name.upper() for name in names), fallback="METHOD")
     views: list[MethodView] = []
     for method, name, constant in zip(methods, names, constants, strict=True):
         own = stem if len(methods) == 1 else f"{stem}{class_name(name)}"
-        wire = model if len(methods) == 1 else f"{model}{MARK}{method.name}"
+        wire = model if len(methods) == 1 else f"{model}{MARK}{method.method.name}"
         views.append(_method(method, name, f"_{constant}", wire, own, taken, classes))
     return tuple(views), tuple(classes)
 
 
 def _method(
-    method: Method, name: str, constant: str, wire: str, stem: str, taken: set[str], classes: list[ClassView]
+    described: ServiceMethod,
+    name: str,
+    constant: str,
+    wire: str,
+    stem: str,
+    taken: set[str],
+    classes: list[ClassView],
 ) -> MethodView:
+    method = described.method
     inputs, outputs = tensor_views(method.inputs, "input"), tensor_views(method.outputs, "output")
     given = Annotations({each.name: each for each in inputs}, f"{stem}Inputs", taken)
     returned = Annotations({each.name: each for each in outputs}, f"{stem}Outputs", taken)
@@ -97,6 +109,8 @@ def _method(
         takes=tuple((each.name, given.literal(each.tree)) for each in takes),
         returns=returned.literal(method.returns),
         dims=method.dims,
+        doc=described.doc,
+        buckets=described.buckets,
     )
 
 

@@ -22,6 +22,7 @@ from .tensor_view import TensorView
 from .view import ModelView
 
 _WIDTH = 120
+_UNQUOTED = re.compile(r"[^A-Za-z0-9 _.,:/@+=()\[\]-]")  # what might end a docstring or be misread in one
 LARGEST_POINTER = 256 * 1024  # bytes, as a client reads it (remote/client/pointer.py; a test compares)
 
 # The addresses that a client takes from a pointer (remote/client/address.py; a test compares).
@@ -85,6 +86,7 @@ def _environment() -> Environment:
     )
     environment.filters["literal"] = _literal
     environment.filters["plain"] = _plain
+    environment.filters["sentence"] = _sentence
     environment.filters["toml"] = _toml
     environment.filters["spec"] = _spec
     environment.filters["layout"] = layout
@@ -104,7 +106,17 @@ def _literal(value: object) -> str:
 
 def _plain(text: str) -> str:
     """Text for a docstring: whatever could end it or be misread becomes a question mark."""
-    return re.sub(r"[^A-Za-z0-9 _.,:/@+=()\[\]-]", "?", text)[:100]
+    return _UNQUOTED.sub("?", text)[:100]
+
+
+def _sentence(text: str) -> str:
+    """A model's own docstring as the summary of a generated one: one line where it fits, lines of 100 columns else."""
+    if not text:
+        return ""
+    words = "".join(char if char.isprintable() else "?" for char in text).replace("\\", "/").replace('"', "'").strip()
+    words = words if words.endswith((".", "?", "!")) else f"{words}."
+    first, *others = wrap(words, _WIDTH - 14)
+    return "\n        ".join([first, *others])
 
 
 def _spec(tensor: TensorView) -> str:

@@ -7,11 +7,12 @@ import msgspec
 
 from infc.errors import ArtifactError
 
-from ..runtime.artifact import Config, interface_digest
+from ..runtime.artifact import interface_digest
 from ..runtime.artifact import signature as sig
 from .annotations import ClassView
 from .method_view import MethodView, method_views
 from .names import class_name, identifier
+from .service import Service
 
 
 @dataclass(frozen=True)
@@ -76,35 +77,35 @@ class ModelView:
         return any(each.base == base for each in self.classes)
 
 
-def view(config: Config, package: str | None) -> ModelView:
+def view(service: Service, package: str | None) -> ModelView:
     """What the templates need to know of an artifact.
 
     Args:
-        config: what the artifact says about itself.
+        service: what its `rpc` module says.
         package: name of the Python package; made from the model's name when None.
 
     Raises:
         ArtifactError: its name cannot be written in a pointer, or `package` is no name for a package.
     """
-    if not config.name.isprintable():
+    if not service.name.isprintable():
         raise ArtifactError(
-            f"the model's name {config.name!r} has characters that cannot be printed",
+            f"the model's name {service.name!r} has characters that cannot be printed",
             hint="compile the model again under a plain --name",
         )
     if package is not None and (not package.isidentifier() or keyword.iskeyword(package)):
         raise ArtifactError(f"{package!r} is no name for a Python package", hint="--package my_model_client")
-    stem = class_name(config.name)
-    methods, classes = method_views(config.name, stem, config.interface.methods)
+    stem = class_name(service.name)
+    methods, classes = method_views(service.name, stem, service.methods)
     return ModelView(
-        name=config.name,
-        package=package or f"{identifier(config.name, fallback='model').lower().rstrip('_')}_client",
+        name=service.name,
+        package=package or f"{identifier(service.name, fallback='model').lower().rstrip('_')}_client",
         class_name=stem,
-        interface=interface_digest(config.interface),
+        interface=interface_digest(service.interface),
         methods=methods,
         classes=classes,
         pointer=tuple(
             PointerMethod(each.name, msgspec.to_builtins(each.takes), _plain(each.returns))
-            for each in config.interface.methods
+            for each in service.interface.methods
         ),
     )
 

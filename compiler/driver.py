@@ -28,6 +28,8 @@ from .identity import source_digest
 from .importer import import_program
 from .methods import merged, new_config, with_builds
 from .plan import STAGE, Entry, Stages, decide, entries
+from .rpc_module import add_service
+from .service import describe
 from .temps import Temps
 from .tools import Tools
 from .verify import verify
@@ -145,6 +147,8 @@ def _made(
     with stage("weights"):
         builds = write(writer, STAGE, weights, list(zip(chosen, modules, strict=True)))
     config = with_builds(config, builds, modules[0])
+    with stage("interface"):
+        add_service(writer, describe(config, programs))
     with stage("verify"), writer.stage(config) as staged:
         compared = tuple(_compared(staged, *each, methods, options) for each in zip(builds, kept, strict=True))
     with stage("write"):

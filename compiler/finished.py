@@ -168,6 +168,7 @@ def _parts(traced: Traced) -> Iterator[str]:
     for field in dataclasses.fields(source):
         if field.name not in _OWN:
             yield f"{field.name}={getattr(source, field.name)!r}"
+    yield source.doc
     leaves, tree = pytree.tree_flatten((source.args, dict(source.kwargs)))
     yield str(tree)
     yield from (_digest(leaf) if isinstance(leaf, torch.Tensor) else repr(leaf) for leaf in leaves)

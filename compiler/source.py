@@ -1,5 +1,6 @@
 """A model that was read, whichever door it came through (`doors/`)."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 
 from ..runtime.artifact import Method
 
+LONGEST_DOC = 1000  # characters
 METHOD = "main"  # what the entry point of a model is called that has only one
 
 
@@ -50,6 +52,21 @@ class Source:
     def reference(self) -> str:
         """Whose answers the compiled model's are compared with."""
         return "ONNX Runtime" if self.onnx is not None else "PyTorch"
+
+    @property
+    def doc(self) -> str:
+        """What the model's author says about this entry point: the first paragraph of its docstring, or of its class's.
+
+        Empty where nothing is said. What PyTorch says about its own classes tells nothing about the model.
+        """
+        kind = type(self.module)
+        if kind.__module__.partition(".")[0] in ("torch", "infc", "builtins"):
+            return ""
+        # Not getdoc: it would give what torch.nn.Module says where the model says nothing.
+        for text in (getattr(vars(kind).get("forward"), "__doc__", None), vars(kind).get("__doc__")):
+            if isinstance(text, str) and text.strip():
+                return " ".join(inspect.cleandoc(text).split("\n\n")[0].split())[:LONGEST_DOC]
+        return ""
 
 
 def called(name: str, source: Source) -> Source:

@@ -1,17 +1,15 @@
 """The `rpc` dialect: the interface under which a model is called."""
 
-import re
 from typing import Any
 
 from torch_mlir import ir
 from torch_mlir.dialects import ext
 
+from .rpc_method import described_problem
 from .verifying import declared, element_types, in_module, symbol, text, verify
 
 # The bindings make Operand and Result classes without saying that they are generic.
 # pyright: reportInvalidTypeForm=false
-
-_DIM = re.compile(r"([A-Za-z_]\w*)\[(\d+)\.\.(\d+)\]")
 
 
 class Rpc(ext.Dialect, name="rpc"):
@@ -44,7 +42,13 @@ class Method(Rpc.Operation, name="method"):
 
     `function` is the function that computes it. `inputs` and `outputs` are arrays of dictionaries with a `name` and a
     tensor `type`; a type with dynamic dimensions comes with `dims`, one text for each of them in order: `batch[1..64]`
-    for a name and its smallest and largest size.
+    for a name and its smallest and largest size, `?` for a result's size that is known only after the call.
+
+    What else may be said, all of it optional: in an input's dictionary `low` and `high`, the bounds of its integers; in
+    both sides' `number`, the field's number in a protobuf message. Of the method, `takes` and `returns`, how a caller
+    gives and gets the tensors, as trees in lists (docs/reference/interface.md); `dims`, all dims in their order; `doc`,
+    a text about it; `buckets`, the sizes that it was compiled for, `["batch=8", …]` each; `reserved_inputs` and
+    `reserved_outputs`, the numbers and names of fields that there were in an earlier version, `[3, "mask"]` each.
 
     Example:
 
@@ -64,7 +68,7 @@ class Method(Rpc.Operation, name="method"):
 
     @staticmethod
     def verify_invariants(op: Any) -> bool:
-        """It stands in a service; every argument and result is named once and typed."""
+        """It stands in a service; every argument and result is named once and typed, and has a number of its own."""
         kinds = {"sym_name": ir.StringAttr, "inputs": ir.ArrayAttr, "outputs": ir.ArrayAttr}
         return verify(op, kinds, _method_problem)
 
@@ -111,36 +115,8 @@ def _method_problem(op: Any) -> str:
     parent = op.operation.parent
     if parent is not None and parent.operation.name != Service.OPERATION_NAME:
         return f"method {name!r} must stand in an rpc.service, not in {parent.operation.name}"
-    for side in ("inputs", "outputs"):
-        names: list[str] = []
-        for position, entry in enumerate(op.attributes[side]):
-            problem = _value_problem(entry, names)
-            if problem:
-                return f"method {name!r}: {side}[{position}] {problem}"
-    return ""
-
-
-def _value_problem(entry: ir.Attribute, names: list[str]) -> str:
-    if not isinstance(entry, ir.DictAttr) or "name" not in entry or "type" not in entry:
-        return "must be a dictionary with a name and a type"
-    if not isinstance(entry["name"], ir.StringAttr) or not entry["name"].value:
-        return "needs a name that is not empty"
-    name = entry["name"].value
-    if name in names:
-        return f"is named {name!r}, as another one"
-    names.append(name)
-    kind: Any = entry["type"].value if isinstance(entry["type"], ir.TypeAttr) else None
-    if not isinstance(kind, ir.RankedTensorType):
-        return f"({name!r}) needs a tensor's type"
-    dynamic = sum(kind.is_dynamic_dim(axis) for axis in range(kind.rank))
-    dims = list(entry["dims"]) if "dims" in entry and isinstance(entry["dims"], ir.ArrayAttr) else []
-    if len(dims) != dynamic:
-        return f"({name!r}) of type {kind} needs dims for its {dynamic} dynamic dimensions, got {len(dims)}"
-    for dim in dims:
-        match = _DIM.fullmatch(dim.value) if isinstance(dim, ir.StringAttr) else None
-        if match is None or int(match[2]) > int(match[3]):
-            return f"({name!r}): a dynamic dimension is written like batch[1..64], got {dim}"
-    return ""
+    problem = described_problem(op)
+    return f"method {name!r}: {problem}" if problem else ""
 
 
 def _call_problem(op: Any) -> str:

@@ -9,8 +9,8 @@ from ..dialects.rpc import Method, Service
 from .base import Pass, PassError
 from .walk import operations
 
-NAME_ATTRIBUTE = "rpc.name"
-DIMS_ATTRIBUTE = "rpc.dims"
+PREFIX = "rpc."
+PROTOTYPE = "rpc.prototype"
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,9 @@ class RpcInterface(Pass):
     """Declare an `rpc.service` called `service` with a method for every public function.
 
     An argument or result is named by its attribute `rpc.name`, by its position when it has none; its attribute
-    `rpc.dims` says what its dynamic dimensions are called and how large they may be. The attributes go with this pass.
+    `rpc.dims` says what its dynamic dimensions are called and how large they may be. Whatever else is said with
+    `rpc.…` of an argument, of a result or of the function becomes an attribute of the method. The attributes go with
+    this pass, and so does a declaration with `rpc.prototype`: a method whose function is in another module.
 
     Before:
 
@@ -46,11 +48,12 @@ class RpcInterface(Pass):
         for service in operations(module, Service.OPERATION_NAME):
             raise PassError(service, "there is an rpc.service already")
         for function in operations(module, "func.func"):
-            if function.name.value == self.service:
+            if function.name.value == self.service and not _is_prototype(function):
                 raise PassError(
                     function, f"the service cannot be called {self.service!r} as this function", hint="service=NAME"
                 )
-        functions = [each for each in operations(module, "func.func") if _is_public(each)]
+        functions = [each for each in operations(module, "func.func") if _is_public(each) or _is_prototype(each)]
+        prototypes = [each for each in functions if _is_prototype(each)]
         if not functions:
             raise PassError(module, "there is no public function to be called")
         with module.location, ir.InsertionPoint.at_block_begin(module.regions[0].blocks[0]):
@@ -59,6 +62,8 @@ class RpcInterface(Pass):
                 for function in functions:
                     with function.location:
                         declare(function, function.name.value)
+        for function in prototypes:
+            function.erase()
 
 
 def declare(function: Any, method: str) -> None:
@@ -79,10 +84,14 @@ def declare(function: Any, method: str) -> None:
         described[side] = ir.ArrayAttr.get(entries)
         if given is not None:
             function.operation.attributes[attribute] = ir.ArrayAttr.get([_without(extra) for extra in extras])
+    said = {each.name: each.attr for each in _named(function.operation.attributes) if each.name.startswith(PREFIX)}
+    for each in said:
+        del function.operation.attributes[each]
     # Not by the class: it takes an array that is empty for one that is missing.
     ir.Operation.create(
         Method.OPERATION_NAME,
-        attributes={
+        attributes={each.removeprefix(PREFIX): value for each, value in said.items() if each != PROTOTYPE}
+        | {
             "sym_name": ir.StringAttr.get(method),
             "function": ir.FlatSymbolRefAttr.get(name),
             "inputs": described["input"],
@@ -94,17 +103,21 @@ def declare(function: Any, method: str) -> None:
 def _value(function: Any, default: str, kind: ir.Type, extra: Any) -> ir.DictAttr:
     if not isinstance(kind, ir.RankedTensorType):
         raise PassError(function, f"@{function.name.value}: {default} is a {kind}, only tensors can be sent")
-    entries: dict[str, ir.Attribute] = {"type": ir.TypeAttr.get(kind), "name": ir.StringAttr.get(default)}
-    if NAME_ATTRIBUTE in extra:
-        entries["name"] = extra[NAME_ATTRIBUTE]
-    if DIMS_ATTRIBUTE in extra:
-        entries["dims"] = extra[DIMS_ATTRIBUTE]
-    return ir.DictAttr.get(entries)
+    entries: dict[str, ir.Attribute] = {"name": ir.StringAttr.get(default)}
+    entries |= {each.name.removeprefix(PREFIX): each.attr for each in _named(extra) if each.name.startswith(PREFIX)}
+    return ir.DictAttr.get(entries | {"type": ir.TypeAttr.get(kind)})
 
 
 def _without(extra: Any) -> ir.DictAttr:
-    entries = {entry.name: entry.attr for entry in (extra[position] for position in range(len(extra)))}
-    return ir.DictAttr.get({name: each for name, each in entries.items() if not name.startswith("rpc.")})
+    return ir.DictAttr.get({each.name: each.attr for each in _named(extra) if not each.name.startswith(PREFIX)})
+
+
+def _named(attributes: Any) -> list[Any]:
+    return [attributes[position] for position in range(len(attributes))]
+
+
+def _is_prototype(function: Any) -> bool:
+    return PROTOTYPE in function.operation.attributes
 
 
 def _is_public(function: Any) -> bool:

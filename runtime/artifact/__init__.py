@@ -6,8 +6,10 @@ from .reader import Artifact
 from .rewrite import copy_tar, rewrite
 from .schema import (
     CHUNK_SIZE,
+    DESCRIPTOR_MEDIA_TYPE,
     MODULE_MEDIA_TYPE,
     PAGE_SIZE,
+    RPC_MEDIA_TYPE,
     SCHEMA_VERSION,
     UNKNOWN,
     Candidate,
@@ -37,13 +39,16 @@ from .schema import (
     Wiring,
 )
 from .slab import WeightData
+from .validate import check_interface
 from .wiring import one_stage
 from .writer import ArtifactWriter, Form
 
 __all__ = [
     "CHUNK_SIZE",
+    "DESCRIPTOR_MEDIA_TYPE",
     "MODULE_MEDIA_TYPE",
     "PAGE_SIZE",
+    "RPC_MEDIA_TYPE",
     "SCHEMA_VERSION",
     "UNKNOWN",
     "Artifact",
@@ -76,6 +81,7 @@ __all__ = [
     "VerifyReport",
     "WeightData",
     "Wiring",
+    "check_interface",
     "copy_tar",
     "interface_digest",
     "one_stage",

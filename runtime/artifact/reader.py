@@ -30,6 +30,7 @@ from .validate import Validator
 _INDEX_LIMIT = 1 << 20  # bytes, like the limits below: none of these documents has a reason to be larger
 _MANIFEST_LIMIT = 64 << 20
 _CONFIG_LIMIT = 256 << 20
+_DOCUMENT_LIMIT = 64 << 20
 
 T = TypeVar("T")
 
@@ -107,6 +108,20 @@ class Artifact:
     def layers(self) -> tuple[Descriptor, ...]:
         """All modules and chunks, in the order in which they were written."""
         return self._layers
+
+    def only(self, media_type: str, what: str) -> bytes:
+        """The contents of the one layer of a media type, compared with its digest; `what` names it in errors.
+
+        Raises:
+            ArtifactError: there is none, or more than one, or it is larger than any such layer, or was changed.
+        """
+        found = [layer for layer in self._layers if layer.media_type == media_type]
+        if len(found) != 1:
+            raise ArtifactError(
+                f"{self.path}: has {len(found)} blobs of {media_type!r}, expected one: {what}",
+                hint="the artifact was written by another infc; compile the model again",
+            )
+        return _verified(self._layout, found[0], what, _DOCUMENT_LIMIT)
 
     def read(self, digest: str) -> bytes:
         """The bytes of a module or chunk, as they lie: `check`, or the caller, compares them with the digest."""

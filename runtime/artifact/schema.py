@@ -19,6 +19,8 @@ INDEX_MEDIA_TYPE = "application/vnd.oci.image.index.v1+json"
 ARTIFACT_TYPE = "application/vnd.cncf.model.manifest.v1+json"
 CONFIG_MEDIA_TYPE = "application/vnd.infc.config.v1+json"
 MODULE_MEDIA_TYPE = "application/vnd.infc.module.v1.vmfb"
+RPC_MEDIA_TYPE = "application/vnd.infc.rpc.v1.mlir"  # the interface as text of the `rpc` dialect
+DESCRIPTOR_MEDIA_TYPE = "application/vnd.infc.service.v1.binpb"  # the typed service, a FileDescriptorSet
 CHUNK_MEDIA_TYPE = "application/vnd.cncf.model.weight.v1.raw"
 
 DType = Literal["f64", "f32", "f16", "bf16", "i64", "i32", "i16", "i8", "u8", "bool"]

@@ -47,7 +47,7 @@ class Validator:
             raise self._error(f"schema_version is {config.schema_version}, this infc reads {SCHEMA_VERSION}")
         if not config.name:
             raise self._error("name is empty")
-        self._interface(config.interface)
+        self.interface(config.interface)
         self._unique("stages", (stage.name for stage in config.stages))
         self._unique("targets", (build.target for build in config.targets))
         if fault := next(wiring_faults(config.stages, config.interface.methods, config.wiring), ""):
@@ -64,7 +64,8 @@ class Validator:
             if step.stage not in names:
                 raise self._error(f"memory_plan names stage {step.stage!r}, which does not exist")
 
-    def _interface(self, interface: Interface) -> None:
+    def interface(self, interface: Interface) -> None:
+        """The interface alone."""
         if not interface.methods:
             raise self._error("interface has no method")
         self._unique("interface.methods", (method.name for method in interface.methods))
@@ -191,3 +192,12 @@ class Validator:
             f"{self.where}: inconsistent config: {message}",
             hint="the artifact was not written by a compatible infc; compile the model again",
         )
+
+
+def check_interface(where: str, interface: Interface) -> None:
+    """An interface that came from elsewhere than a config.
+
+    Raises:
+        ArtifactError: names `where`, the field and the value.
+    """
+    Validator(where, {}).interface(interface)

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from infc import __version__
+from infc.codegen.service import numbered
+from infc.compiler.rpc_module import add_service
 from infc.runtime.artifact import (
     MODULE_MEDIA_TYPE,
     SCHEMA_VERSION,
@@ -203,6 +205,7 @@ def write_artifact(
             for code, dims in ([(module, {})] if isinstance(module, bytes) else module)
         )
         slab = writer.add_slab(weights)
+        add_service(writer, numbered(name, Interface(methods=(method,))))
         stage = StageBuild(
             stage="main",
             target="cpu",

@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from infc.codegen.service import Service, numbered
+from infc.compiler.rpc_module import add_service
 from infc.runtime.artifact import (
     SCHEMA_VERSION,
     ArtifactWriter,
@@ -137,6 +139,12 @@ MODELS["methods"] = msgspec.structs.replace(
 
 
 def write_config_artifact(path: str, config: Config) -> str:
-    """An artifact of nothing but a config; returns its digest."""
+    """An artifact of nothing but a config and its interface; returns its digest."""
     with ArtifactWriter(path) as writer:
+        add_service(writer, numbered(config.name, config.interface))
         return writer.finish(config)
+
+
+def service(case: str) -> Service:
+    """What the `rpc` module of one of the models says."""
+    return numbered(MODELS[case].name, MODELS[case].interface)

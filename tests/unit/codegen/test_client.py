@@ -13,7 +13,7 @@ from infc.codegen.render import package_files
 from infc.codegen.view import view
 from infc.runtime.artifact import interface_digest
 
-from support.configs import MODELS
+from support.configs import MODELS, service
 from support.oip_server import Fake, linear, serving
 
 PROLOGUE = """
@@ -34,7 +34,7 @@ def use(folder: Path, code: str) -> str:
 @pytest.fixture
 def toy(tmp_path: Path) -> Fake:
     """A model with the interface of `MODELS["tensor"]`, and its package in `tmp_path`."""
-    write_directory(tmp_path / "out", package_files(view(MODELS["tensor"], None), "127.0.0.1:1"))
+    write_directory(tmp_path / "out", package_files(view(service("tensor"), None), "127.0.0.1:1"))
     fake = linear()
     fake.name = "linear"
     fake.digests = {"infc-interface-digest": interface_digest(MODELS["tensor"].interface)}
@@ -64,7 +64,7 @@ print(answer.tolist())
 
 
 def test_outputs_are_attributes_bounds_are_checked_and_what_has_no_position_goes_by_name(tmp_path: Path) -> None:
-    write_directory(tmp_path / "out", package_files(view(MODELS["mapping"], None), "127.0.0.1:1"))
+    write_directory(tmp_path / "out", package_files(view(service("mapping"), None), "127.0.0.1:1"))
     method = MODELS["mapping"].interface.methods[0]
     inputs, outputs = (tuple((s.name, s.dtype, s.shape) for s in specs) for specs in (method.inputs, method.outputs))
     fake = Fake(

@@ -14,7 +14,7 @@ import pytest
 from infc.codegen.render import package_files, pointer_file
 from infc.codegen.view import view
 
-from support.configs import MODELS
+from support.configs import MODELS, service
 
 GOLDEN = Path(__file__).with_name("golden")
 POOL = "127.0.0.1:8500"
@@ -23,7 +23,7 @@ DIGEST = "sha256:" + "d" * 64
 
 def emitted(case: str) -> dict[str, bytes]:
     """All files for one of the models, the pointer as `model.pt`."""
-    model = view(MODELS[case], None)
+    model = view(service(case), None)
     return package_files(model, POOL) | {"model.pt": pointer_file(model, DIGEST, POOL)}
 
 

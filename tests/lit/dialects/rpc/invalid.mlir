@@ -144,3 +144,66 @@ func.func @client(%in: f32) {
   %out = "rpc.call"(%in) {method = @s::@m} : (f32) -> tuple<>
   return
 }
+
+// -----
+
+"rpc.service"() ({
+// expected-error@+1 {{method 'm': inputs[0] ('a'): number must be an integer, got "1"}}
+"rpc.method"() {sym_name = "m", function = @f, inputs = [{name = "a", type = tensor<4xf32>, number = "1"}], outputs = []} : () -> ()
+}) {sym_name = "s"} : () -> ()
+
+// -----
+
+"rpc.service"() ({
+// expected-error@+1 {{method 'm': inputs[0] ('a'): low must be an integer, got 1 : i32}}
+"rpc.method"() {sym_name = "m", function = @f, inputs = [{name = "a", type = tensor<4xf32>, low = 1 : i32}], outputs = []} : () -> ()
+}) {sym_name = "s"} : () -> ()
+
+// -----
+
+"rpc.service"() ({
+// expected-error@+1 {{method 'm': inputs[0] ('a') has the number 19000; a protobuf field has one from 1 to 536870911, without 19000 to 19999}}
+"rpc.method"() {sym_name = "m", function = @f, inputs = [{name = "a", type = tensor<4xf32>, number = 19000}], outputs = []} : () -> ()
+}) {sym_name = "s"} : () -> ()
+
+// -----
+
+"rpc.service"() ({
+// expected-error@+1 {{method 'm': reserved_inputs has the number 1, which a field of inputs has}}
+"rpc.method"() {sym_name = "m", function = @f, inputs = [{name = "a", type = tensor<4xf32>, number = 1}], outputs = [], reserved_inputs = [[1, "b"]]} : () -> ()
+}) {sym_name = "s"} : () -> ()
+
+// -----
+
+"rpc.service"() ({
+// expected-error@+1 {{method 'm': reserved_inputs holds a number and a name each, as [3, "mask"], got}}
+"rpc.method"() {sym_name = "m", function = @f, inputs = [{name = "a", type = tensor<4xf32>, number = 1}], outputs = [], reserved_inputs = [["b", 2]]} : () -> ()
+}) {sym_name = "s"} : () -> ()
+
+// -----
+
+"rpc.service"() ({
+// expected-error@+1 {{method 'm': takes must be a list of texts, numbers and lists, got}}
+"rpc.method"() {sym_name = "m", function = @f, inputs = [{name = "a", type = tensor<4xf32>, number = 1}], outputs = [], takes = [unit]} : () -> ()
+}) {sym_name = "s"} : () -> ()
+
+// -----
+
+"rpc.service"() ({
+// expected-error@+1 {{method 'm': dims are written like batch[1..64], got}}
+"rpc.method"() {sym_name = "m", function = @f, inputs = [{name = "a", type = tensor<4xf32>, number = 1}], outputs = [], dims = ["batch"]} : () -> ()
+}) {sym_name = "s"} : () -> ()
+
+// -----
+
+"rpc.service"() ({
+// expected-error@+1 {{method 'm': doc must be a text}}
+"rpc.method"() {sym_name = "m", function = @f, inputs = [{name = "a", type = tensor<4xf32>, number = 1}], outputs = [], doc = 1} : () -> ()
+}) {sym_name = "s"} : () -> ()
+
+// -----
+
+"rpc.service"() ({
+// expected-error@+1 {{method 'm': outputs[1] ('b') has the number 2, as another one}}
+"rpc.method"() {sym_name = "m", function = @f, inputs = [], outputs = [{name = "a", type = tensor<4xf32>, number = 2}, {name = "b", type = tensor<4xf32>, number = 2}]} : () -> ()
+}) {sym_name = "s"} : () -> ()

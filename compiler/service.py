@@ -1,0 +1,30 @@
+"""What a compiled model says to its callers: its methods, and what is known about them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..codegen.service import Service, numbered
+from ..runtime.artifact import Config
+from .export import Program
+
+
+def describe(config: Config, programs: Sequence[Program]) -> Service:
+    """The service of a model whose targets are built: its interface with docstrings and buckets.
+
+    Buckets are those of the first target, which a host prefers.
+    """
+    plain = numbered(config.name, config.interface)
+    modules = [module for stage in config.targets[0].stages for module in stage.modules]
+    methods = tuple(
+        replace(
+            each,
+            doc=program.source.doc,
+            buckets=tuple(
+                {
+                    tuple(own.dims.items()): own.dims for own in modules if own.method == each.method.name and own.dims
+                }.values()
+            ),
+        )
+        for each, program in zip(plain.methods, programs, strict=True)
+    )
+    return replace(plain, methods=methods)
