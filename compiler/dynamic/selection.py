@@ -110,7 +110,12 @@ class _Contest:
 
     def _try_all(self, tried: Sequence[_Tried], target: Target) -> bool:
         """Whether this host runs the target. What becomes of each candidate is noted in it."""
-        config = msgspec.structs.replace(self.judge.config, interface=Interface(methods=(self.program.method,)))
+        method = self.program.method
+        config = msgspec.structs.replace(
+            self.judge.config,
+            interface=Interface(methods=(method,)),
+            wiring=tuple(each for each in self.judge.config.wiring if each.method == method.name),
+        )
         with (
             tempfile.TemporaryDirectory(prefix="infc-") as folder,
             ArtifactWriter(Path(folder) / "candidates", form="dir") as writer,
