@@ -36,7 +36,7 @@ class LoadedStage:
 
     On the CPU, loading copies no weight: the module computes on the pages of the artifact's file, which all processes
     share. Any other device gets a copy in its own memory. `weights` are the mapped chunks of its
-    slab.
+    slab, `chunks` their digests in their order.
     """
 
     def __init__(self, artifact: Artifact, build: StageBuild, device: Device, map_slab: MapSlab = map_files) -> None:
@@ -48,7 +48,7 @@ class LoadedStage:
         self.name = build.stage
         self.device = device
         self._where = f"{artifact.path}: stage {build.stage!r}"
-        self._digests = build.slab.chunks
+        self.chunks = build.slab.chunks
         self._chunks = [artifact.blob(chunk) for chunk in build.slab.chunks]
         self.weights = map_slab(artifact, build.slab.chunks)
         self._code = {module.module: map_files(artifact, [module.module]) for module in build.modules}
@@ -73,7 +73,7 @@ class LoadedStage:
 
     def release(self, chunks: Collection[str]) -> None:
         """See `Session.release`."""
-        for number, chunk in enumerate(self._digests):
+        for number, chunk in enumerate(self.chunks):
             if chunk in chunks:
                 at = number * CHUNK_SIZE
                 self.weights.release(at, min(CHUNK_SIZE, self.weights.length - at))

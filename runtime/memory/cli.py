@@ -48,6 +48,50 @@ def top(address: str, interval: float, count: int | None, limit: int, as_json: b
     watch(lambda: read_snapshot(host, int(port)), console(), interval=interval, count=count, limit=limit)
 
 
+@memory.command("trace")
+@click.argument("artifact", type=click.Path(path_type=Path))
+@click.option(
+    "--store", "folder", metavar="DIR", type=click.Path(path_type=Path), help="ARTIFACT is a model of this store."
+)
+@click.option("--method", default=None, help="Entry point; the first by default.")
+@click.option("--dim", "dims", multiple=True, metavar="NAME=SIZE", help="Of the random inputs: a dim that varies.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the random inputs.")
+@click.option("--hardware", is_flag=True, help="Sample loads by the processor (PEBS, IBS) instead of page faults.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, with every chunk.")
+def trace(
+    artifact: Path,
+    folder: Path | None,
+    method: str | None,
+    dims: tuple[str, ...],
+    seed: int,
+    hardware: bool,
+    as_json: bool,
+) -> None:
+    """Run ARTIFACT here and see which of its weights a call touches, in which order.
+
+    Runs it on random inputs. The order is compared with that of the memory plan, which is what prefetching relies on.
+    """
+    import msgspec
+    import numpy as np
+
+    from ..console import console
+    from ..inputs import random_inputs
+    from ..shapes import parse_sizes
+    from ..store.opening import open_model
+    from .sampling import PAGE_FAULTS, hardware_sampler
+    from .tracing import show_trace, trace_call
+
+    sampler = hardware_sampler() if hardware else PAGE_FAULTS
+    with open_model(artifact, folder, check=True) as opened:
+        entry = opened.method(method)
+        inputs = random_inputs(entry, np.random.default_rng(seed), parse_sizes(entry, dims))
+        seen = trace_call(opened, inputs, sampler, entry.name)
+    if as_json:
+        click.echo(msgspec.json.encode(seen).decode())
+        return
+    show_trace(seen, console())
+
+
 @memory.command("simulate")
 @click.option("--trace", required=True, metavar="TRACE", help="zipf:…, diurnal:…, bursts:…, or a CSV file; see below.")
 @click.option("--policy", "policies", multiple=True, metavar="NAME[:OPTION=VALUE,…]", help="Repeat it to compare.")

@@ -28,6 +28,10 @@ _NEEDED = 1 << 5 | 1 << 10  # features: both of them on shared memory
 _PAGE_FAULT = 0x12
 _EVENT = struct.Struct("=B7xQQ8x")
 
+_PERF = {"x86_64": 298, "aarch64": 241}
+_PERF_SIZE = 112  # of perf_event_attr in Linux 4.1 and later
+_PERF_ENABLE, _PERF_DISABLE = 0x2400, 0x2401
+_PERF_HINT = "/proc/sys/kernel/perf_event_paranoid says who may; 2 is enough for this process's own"
 _FALLBACK = "--backend files needs nothing of the kernel"
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -206,6 +210,41 @@ def huge_folder() -> int | None:
         return None if folder < 0 else folder
     finally:
         os.close(context)
+
+
+def open_perf(kind: int, config: int, config1: int, period: int, precise: int, thread: int) -> int:
+    """A descriptor for samples of one thread's events, not started: instruction, thread, time and address of each.
+
+    Args:
+        kind: of event, as the kernel numbers them.
+        config: which one.
+        config1: more of that, for events of the processor.
+        period: events for each sample.
+        precise: how near the instruction has to be, 0 to 3.
+        thread: its id.
+
+    Raises:
+        InfcError: there is no such event here, or this process may not.
+    """
+    number = _PERF.get(platform.machine())
+    if number is None:
+        raise InfcError(f"no perf events known for {platform.machine()}", hint=_PERF_HINT)
+    flags = 1 | 1 << 5 | 1 << 6 | precise << 15  # not started, neither the kernel's nor a hypervisor's
+    attributes = struct.pack("=IIQQQQQIIQ", kind, _PERF_SIZE, config, period, 0b1111, 0, flags, 0, 0, config1)
+    fd = _libc.syscall(number, attributes.ljust(_PERF_SIZE, b"\0"), thread, -1, -1, 8)
+    if fd < 0:
+        _check(-1, "the kernel gives no samples", _PERF_HINT)
+    return fd
+
+
+def start_perf(fd: int) -> None:
+    """Samples from now on."""
+    fcntl.ioctl(fd, _PERF_ENABLE, 0)
+
+
+def stop_perf(fd: int) -> None:
+    """Samples no more."""
+    fcntl.ioctl(fd, _PERF_DISABLE, 0)
 
 
 def _check(result: int, what: str, hint: str = "") -> None:

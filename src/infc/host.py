@@ -52,7 +52,16 @@ def processor() -> Processor:
 
 def kernel_features() -> tuple[KernelFeature, ...]:
     """Look for everything that the pool's memory and sandboxes use when it is there."""
-    return (_landlock(), _seccomp(), _userfaultfd(), _huge_pages(), _transparent_huge_pages(), _memfd(), _perf_events())
+    return (
+        _landlock(),
+        _seccomp(),
+        _userfaultfd(),
+        _huge_pages(),
+        _transparent_huge_pages(),
+        _memfd(),
+        _perf_events(),
+        _samples(),
+    )
 
 
 def _landlock() -> KernelFeature:
@@ -71,8 +80,8 @@ def _userfaultfd() -> KernelFeature:
     everything = _opens(number, os.O_CLOEXEC)
     if everything:
         return KernelFeature("userfaultfd", True, "faults of user and kernel")
-    detail = "faults of user only" if _opens(number, os.O_CLOEXEC | _UFFD_USER_MODE_ONLY) else "not permitted"
-    return KernelFeature("userfaultfd", False, detail)
+    own = _opens(number, os.O_CLOEXEC | _UFFD_USER_MODE_ONLY)  # which is all that the arena needs
+    return KernelFeature("userfaultfd", own, "faults of user only" if own else "not permitted")
 
 
 def _opens(number: int | None, flags: int) -> bool:
@@ -115,6 +124,17 @@ def _perf_events() -> KernelFeature:
     )
     detail = f"perf_event_paranoid {paranoid or 'unknown'}, {'with' if hardware else 'no'} hardware counters"
     return KernelFeature("perf events", paranoid != "", detail)
+
+
+def _samples() -> KernelFeature:
+    devices = Path("/sys/bus/event_source/devices")
+    if (devices / "ibs_op").exists():
+        return KernelFeature("memory samples", True, "IBS")
+    if _read(str(devices / "cpu/caps/max_precise")) not in ("", "0"):
+        return KernelFeature("memory samples", True, "PEBS")
+    return KernelFeature(
+        "memory samples", False, "unavailable: no PMU with PEBS or IBS; page faults are sampled instead"
+    )
 
 
 def _syscall(number: int, *arguments: int | None) -> int:
