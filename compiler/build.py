@@ -26,7 +26,8 @@ from .weights import WeightTable, WeightUse, weight_uses
 
 T = TypeVar("T")
 
-_BINDINGS = threading.Lock()
+# One at a time: loading infc's dialects into two contexts at once, in two threads, crashes the bindings.
+BINDINGS = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ class Part:
 
 def lower(job: Job, tools: Tools) -> str:
     """The program as linalg on tensors, with what all targets share done to it."""
+    if not job.imported.lowering:  # a stage, cut out of a program that was lowered
+        return job.imported.text
     tools.temps.write(f"torch{job.label}.mlir", job.imported.text)
     linalg, shared = optimize(job.imported.text, [job.imported.lowering, pipeline.SHARED], tools)
     tools.temps.write(f"linalg{job.label}.mlir", linalg)
@@ -105,8 +108,7 @@ def lay_out(text: str, packing: str, label: str, tools: Tools, *, several: bool 
 
 def _read(text: str) -> tuple[tuple[WeightUse, ...], int]:
     """The weights that the module reads, and its floating point operations."""
-    # One at a time: loading infc's dialects into two contexts at once, in two threads, crashes the bindings.
-    with _BINDINGS:
+    with BINDINGS:
         module = ir.Module.parse(text, make_context()).operation
         return tuple(weight_uses(module)), flops(module)
 
@@ -176,45 +178,50 @@ def uses_of(parts: Sequence[Part]) -> tuple[WeightUse, ...]:
     return tuple(found.values())
 
 
+@dataclass(frozen=True)
+class StageParts:
+    """A stage as it was built for a target."""
+
+    stage: str
+    target: Target
+    parts: Sequence[Part]
+
+
 def write(
-    writer: ArtifactWriter, stage: str, weights: WeightTable, builds: Sequence[tuple[Target, Sequence[Part]]]
+    writer: ArtifactWriter, weights: WeightTable, builds: Sequence[tuple[str, Sequence[StageParts]]]
 ) -> tuple[TargetBuild, ...]:
-    """Puts modules and slabs into the artifact. Targets that read the same weights in the same layout share a slab."""
+    """Puts modules and slabs into the artifact, for each way to run it with its name and its stages. Stages that read
+    the same weights in the same layout share a slab."""
     slabs: dict[tuple[WeightUse, ...], Slab] = {}
-    made: list[TargetBuild] = []
-    for target, parts in builds:
-        modules = tuple(
-            ModuleBuild(
-                method=part.method,
-                module=writer.add_blob(part.module.code, MODULE_MEDIA_TYPE),
-                size=len(part.module.code),
-                dims=dict(part.dims),
-                visible=part.visible,
-            )
-            for part in parts
-        )
-        uses = uses_of(parts)
+
+    def written(one: StageParts) -> StageBuild:
+        uses = uses_of(one.parts)
         if uses not in slabs:
             slabs[uses] = writer.add_slab(weights.data(list(uses)))
-        made.append(
-            TargetBuild(
-                target=target.name,
-                stages=(
-                    StageBuild(
-                        stage=stage,
-                        target=target.name,
-                        device=target.device,
-                        machine=target.machine,
-                        features=tuple(sorted({feature for part in parts for feature in part.module.features})),
-                        modules=modules,
-                        slab=slabs[uses],
-                    ),
-                ),
-                verify=None,
-                skipped=False,
-            )
+        return StageBuild(
+            stage=one.stage,
+            target=one.target.name,
+            device=one.target.device,
+            machine=one.target.machine,
+            features=tuple(sorted({feature for part in one.parts for feature in part.module.features})),
+            modules=tuple(_module(writer, part) for part in one.parts),
+            slab=slabs[uses],
         )
-    return tuple(made)
+
+    return tuple(
+        TargetBuild(target=name, stages=tuple(map(written, stages)), verify=None, skipped=False)
+        for name, stages in builds
+    )
+
+
+def _module(writer: ArtifactWriter, part: Part) -> ModuleBuild:
+    return ModuleBuild(
+        method=part.method,
+        module=writer.add_blob(part.module.code, MODULE_MEDIA_TYPE),
+        size=len(part.module.code),
+        dims=dict(part.dims),
+        visible=part.visible,
+    )
 
 
 def _file_name(target: Target) -> str:

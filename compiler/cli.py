@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import dynamic_of, dynamic_options, limit_options, limits_of, request_of, source_options
+from .options import (
+    cutting_of,
+    cutting_options,
+    dynamic_of,
+    dynamic_options,
+    limit_options,
+    limits_of,
+    request_of,
+    source_options,
+)
 
 if TYPE_CHECKING:
     from ..runtime.artifact import TargetBuild, VerifyReport
@@ -27,6 +36,7 @@ _SEED = click.IntRange(0, 2**63 - 1)
 @click.option("--no-verify", is_flag=True, help="Compare nothing, and say so in the artifact: pools refuse it then.")
 @source_options
 @dynamic_options
+@cutting_options
 @limit_options
 @click.option("--no-cache", is_flag=True, help="Do everything anew, and keep nothing for the next time.")
 @click.option("--save-temps", type=click.Path(path_type=Path), help="Keep the IR of every stage in this directory.")
@@ -64,6 +74,7 @@ def compile_(
         limits=limits_of(described),
         cache=None if no_cache else cache_folder(),
         dynamic=dynamic_of(described),
+        cutting=cutting_of(described),
         request=request_of(described),
     )
     with user_code(), _progress() as observer:
@@ -80,9 +91,11 @@ def compile_(
             }
         )
         return
-    slab = result.config.targets[0].stages[0].slab
+    stages = result.config.targets[0].stages
+    weights, length = sum(len(each.slab.weights) for each in stages), sum(each.slab.length for each in stages)
+    cut = f"{len(stages)} stages, " if len(stages) > 1 else ""
     click.echo(
-        f"{result.path}: {result.config.name}, {len(slab.weights)} weights, {slab.length / 1e6:.1f} MB, "
+        f"{result.path}: {result.config.name}, {cut}{weights} weights, {length / 1e6:.1f} MB, "
         f"{sum(result.seconds.values()):.1f} s{', from the cache' if result.cached else ''}"
     )
     for build in result.config.targets:

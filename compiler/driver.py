@@ -15,12 +15,14 @@ from infc.errors import ArtifactError, CompileError, UsageError
 from ..runtime.artifact import Artifact, ArtifactWriter, Config, TargetBuild, VerifyReport
 from ..runtime.targets import missing_device, obstacle
 from . import targets
-from .build import build_all, write
+from .build import StageParts, build_all, write
 from .cache import Cache
 from .cache_folder import cache_folder, cache_limit
 from .children import Children, Limits
+from .cutting import Cutting
 from .doors import Request, read_sources
 from .dynamic import Dynamic
+from .dynamic.candidates import Way
 from .dynamic.selection import Chosen, Judge
 from .export import Program, Traced, axes_of_each, decompose, trace
 from .finished import Lookup, Shelf
@@ -30,6 +32,7 @@ from .methods import merged, new_config, with_builds
 from .plan import STAGE, Entry, Stages, decide, entries
 from .rpc_module import add_service
 from .service import describe
+from .staged import build_stages, check_methods
 from .temps import Temps
 from .tools import Tools
 from .verify import verify
@@ -55,6 +58,7 @@ class CompileOptions:
     limits: Limits = field(default_factory=Limits)
     cache: Path | None = field(default_factory=cache_folder)
     dynamic: Dynamic = field(default_factory=Dynamic)  # the dims that vary
+    cutting: Cutting = field(default_factory=Cutting)  # into stages
     request: Request = field(default_factory=Request)  # what is said about the source beside its name
 
 
@@ -135,18 +139,22 @@ def _made(
         source, doubles = source_digest(programs, weights), _has_doubles(programs, weights)
         methods = entries(programs, imported, decided, weights, doubles=doubles)
     config = new_config(options.name or _default_name(traced[0].source.name), programs, source)
-    parts = build_all([each for entry in methods for each in entry.builds(chosen)], tools, stage)
-    ways = [[entry.ways(target, parts) for entry in methods] for target in chosen]
-    judge = Judge(weights, config, options.trials, options.seed, options.verify)
-    with stage("choose") if any(decided) else nullcontext():
-        kept = [
-            [judge.choose(entry.program, entry.decided, way, target) for entry, way in zip(methods, own, strict=True)]
-            for target, own in zip(chosen, ways, strict=True)
+    if options.cutting:
+        check_methods(methods)
+        in_stages = build_stages(methods[0], options.cutting, chosen, tools, stage)
+        config, ways = in_stages.described(config), in_stages.builds
+        kept = [(Chosen(Way("stages"), (), None),)] * len(ways)
+    else:
+        kept = _kept(
+            methods, chosen, Judge(weights, config, options.trials, options.seed, options.verify), tools, stage
+        )
+        ways = [
+            (target.name, (StageParts(STAGE, target, [part for each in own for part in each.way.parts]),))
+            for target, own in zip(chosen, kept, strict=True)
         ]
-    modules = [[part for each in own for part in each.way.parts] for own in kept]
     with stage("weights"):
-        builds = write(writer, STAGE, weights, list(zip(chosen, modules, strict=True)))
-    config = with_builds(config, builds, modules[0])
+        builds = write(writer, weights, ways)
+    config = with_builds(config, builds, ways[0][1])
     with stage("interface"):
         add_service(writer, describe(config, programs))
     with stage("verify"), writer.stage(config) as staged:
@@ -156,10 +164,31 @@ def _made(
         return config, writer.finish(config)
 
 
+def _kept(
+    methods: Sequence[Entry], chosen: Sequence[targets.Target], judge: Judge, tools: Tools, stage: Stages
+) -> list[Sequence[Chosen]]:
+    """For each target what runs each method, of all that was built."""
+    parts = build_all([each for entry in methods for each in entry.builds(chosen)], tools, stage)
+    ways = [[entry.ways(target, parts) for entry in methods] for target in chosen]
+    with stage("choose") if any(entry.decided for entry in methods) else nullcontext():
+        return [
+            [judge.choose(entry.program, entry.decided, way, target) for entry, way in zip(methods, own, strict=True)]
+            for target, own in zip(chosen, ways, strict=True)
+        ]
+
+
 def _asked(options: CompileOptions, chosen: Sequence[targets.Target]) -> list[str]:
     """All that an artifact depends on beside the model, the toolchain and the CPU."""
     devices = [f"{target.name} {missing_device(target.device)}" for target in chosen]
-    said = [options.name, options.trials, options.seed, options.verify, options.request, options.dynamic]
+    said = [
+        options.name,
+        options.trials,
+        options.seed,
+        options.verify,
+        options.request,
+        options.dynamic,
+        options.cutting,
+    ]
     return [*map(repr, said), *devices]
 
 
@@ -200,6 +229,7 @@ def _has_doubles(programs: Sequence[Program], weights: WeightTable) -> bool:
 
 
 def _check(options: CompileOptions) -> None:
+    options.cutting.check()
     if not options.targets or len(set(options.targets)) < len(options.targets):
         raise UsageError(
             f"targets {', '.join(options.targets) or 'none'}: expected one or more, each once", hint="--target cpu"

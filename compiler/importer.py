@@ -22,7 +22,8 @@ from .weights import WeightTable
 
 @dataclass(frozen=True)
 class Imported:
-    """A program as text, in the torch dialect and with locations; `lowering` is the pipeline that brings it to linalg.
+    """A program as text, in the torch dialect and with locations; `lowering` is the pipeline that brings it to linalg,
+    empty where it is there already.
 
     The digests of its weights are an attribute of the module.
     """

@@ -72,18 +72,18 @@ def new_config(name: str, programs: Sequence[Program], source: str) -> Config:
     )
 
 
-def with_builds(config: Config, builds: tuple[TargetBuild, ...], parts: Sequence[build.Part]) -> Config:
-    """The config with its targets, and what the first of them, made of `parts`, says about memory and cost.
+def with_builds(config: Config, builds: tuple[TargetBuild, ...], stages: Sequence[build.StageParts]) -> Config:
+    """The config with its targets, and what the first of them, made of `stages`, says about memory and cost.
 
     Of several methods, or several buckets, the cost is the dearest's.
     """
-    touched = sum(weight.length for weight in builds[0].stages[0].slab.weights)
+    touched = sum(weight.length for stage in builds[0].stages for weight in stage.slab.weights)
     cost = Cost(
-        flops=max(part.lowered.flops for part in parts),
+        flops=sum(max(part.lowered.flops for part in stage.parts) for stage in stages),
         bytes_touched=touched + max(map(_values, config.interface.methods)),
-        activation_peak=max(part.module.activation_peak for part in parts),
+        activation_peak=max(part.module.activation_peak for stage in stages for part in stage.parts),
     )
-    steps = tuple(MemoryStep(stage=STAGE, key=use.key) for use in build.uses_of(parts))
+    steps = tuple(MemoryStep(stage=stage.stage, key=use.key) for stage in stages for use in build.uses_of(stage.parts))
     return msgspec.structs.replace(config, targets=builds, memory_plan=steps, cost=cost)
 
 

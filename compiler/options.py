@@ -9,6 +9,7 @@ from infc.errors import UsageError
 
 if TYPE_CHECKING:
     from .children import Limits
+    from .cutting import Cutting
     from .doors import Request
     from .dynamic import Dynamic
 
@@ -35,6 +36,19 @@ _DYNAMIC = (
     click.option(
         "--bucket", "buckets", multiple=True, metavar="NAME=SIZES",
         help="Sizes of a dim that get modules of their own, such as batch=1,8,64; a few by default. Repeatable.",
+    ),
+)  # fmt: skip
+
+_CUTTING = (
+    click.option("--stages", type=click.IntRange(1), metavar="K", help="Cut it into K stages, as equal as can be."),
+    click.option(
+        "--stage-memory", metavar="SIZE",
+        help="Cut it so that each stage fits into this much memory, such as 2GiB; or one size for each, with commas.",
+    ),
+    click.option(
+        "--split", metavar="MODULE:PLACEMENT;…;*:PLACEMENT",
+        help="Cut it by the names of modules, such as 'encoder.layer.0-5:gpu0;*:cpu0'. A placement that is a target, "
+        "with a number or without, is compiled for that; others for each --target.",
     ),
 )  # fmt: skip
 
@@ -70,6 +84,22 @@ def dynamic_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_DYNAMIC):
         command = option(command)
     return command
+
+
+def cutting_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the options about stages; `cutting_of` reads their values."""
+    for option in reversed(_CUTTING):
+        command = option(command)
+    return command
+
+
+def cutting_of(described: Mapping[str, Any]) -> "Cutting":
+    """The options' values as the compiler takes them. Raises UsageError when they contradict each other."""
+    from .cutting import Cutting
+
+    cutting = Cutting(described["stages"] or 0, described["stage_memory"] or "", described["split"] or "")
+    cutting.check()
+    return cutting
 
 
 def dynamic_of(described: Mapping[str, Any]) -> "Dynamic":

@@ -45,14 +45,16 @@ class Body:
 def read_body(function: Any) -> Body:
     """The body of the func.func `function`, which has one block."""
     block = function.regions[0].blocks[0]
-    *operations_, _ = list(block.operations)
+    *operations_, end = list(block.operations)
+    returned = set(end.operation.operands)  # what leaves the function leaves a stage
     nodes: list[Any] = []
     free: list[Any] = []
     keys: dict[Any, frozenset[str]] = {}  # the weights behind a value that costs nothing
     sizes: dict[str, int] = {}
     for op in operations_:
         operands = outer_operands(op)
-        if op.operation.name not in _FREE or not all(operand in keys for operand in operands):
+        leaves = any(result in returned for result in op.operation.results)
+        if leaves or op.operation.name not in _FREE or not all(operand in keys for operand in operands):
             nodes.append(op)
             continue
         free.append(op)

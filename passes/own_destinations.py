@@ -13,7 +13,7 @@ from .walk import operations
 # What only looks at a tensor in another shape.
 _VIEWS = {"tensor.expand_shape", "tensor.collapse_shape", "tensor.cast"}
 # What gives a part of a tensor, or the tensor in another shape; the backend reads through all of them.
-_PARTS = {*_VIEWS, "tensor.extract_slice"}
+PARTS = {*_VIEWS, "tensor.extract_slice"}
 _DIALECTS = {"arith", "linalg", "math", "tensor", "tm_tensor"}
 
 
@@ -58,7 +58,7 @@ class OwnDestinations(Pass):
                     continue
                 if _also_read(op.operation, place) or not _from_input(value, memo):
                     with op.operation.location, ir.InsertionPoint(op):
-                        op.operation.operands[place] = _copy(value)
+                        op.operation.operands[place] = copy_tensor(value)
 
 
 def _destinations(op: ir.Operation) -> Iterator[int]:
@@ -98,7 +98,7 @@ def _filled(value: ir.Value) -> bool:
 def _also_read(op: ir.Operation, place: int) -> bool:
     """Whether another operand is, or is computed from, a part of the tensor that is the one at `place`."""
     whole = op.operands[place]
-    while not isinstance(whole.owner, ir.Block) and whole.owner.operation.name in _PARTS:
+    while not isinstance(whole.owner, ir.Block) and whole.owner.operation.name in PARTS:
         whole = whole.owner.operation.operands[0]
     pending = [operand for at, operand in enumerate(op.operands) if at != place and _is_tensor(operand)]
     seen = set(pending)
@@ -140,7 +140,8 @@ def _from_input(value: ir.Value, memo: dict[ir.Value, bool]) -> bool:
     return memo[value]
 
 
-def _copy(value: ir.Value) -> ir.Value:
+def copy_tensor(value: ir.Value) -> ir.Value:
+    """A copy of a tensor that the backend takes for no other's, at the current insertion point."""
     kind: Any = value.type
     own = ir.Operation.create(
         "util.optimization_barrier",

@@ -13,7 +13,10 @@ from .sizes import parse_size
 from .staging import make_stages
 from .walk import operations
 
-_SHOWN = "for example infer-partition{stages=2}, {memory=2GiB}, or {split=encoder.layer.0-5:gpu0;*:cpu0}"
+_SHOWN = (
+    "for example infer-partition{stages=2}, {memory=2GiB}, or {split=encoder.layer.0-5:gpu0;*:cpu0}; "
+    "of `infc compile`: --stages, --stage-memory, --split"
+)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ _PASSES = {
     "infer-drop-empty-loops": "drop_empty_loops:DropEmptyLoops",
     "infer-limit-bindings": "limit_bindings:LimitBindings",
     "infer-own-destinations": "own_destinations:OwnDestinations",
+    "infer-own-results": "own_results:OwnResults",
     "infer-fold-weight-transforms": "fold_weight_transforms:FoldWeightTransforms",
     "infer-cast-weights": "cast_weights:CastWeights",
     "infer-quantize-weights": "quantize_weights:QuantizeWeights",

@@ -59,7 +59,8 @@ def inspect(artifact: Path, folder: Path | None, weights: bool, as_json: bool) -
 @click.option("--output", type=_PATH, help="Write the outputs to this .npz.")
 @click.option("--method", default=None, help="Entry point; the first by default.")
 @click.option("--target", default=None, help="Which build to run; the first that this host can by default.")
-@click.option("--device", default=None, help="IREE device to run it on; the target's own by default.")
+@click.option("--device", "devices", multiple=True, metavar="[PLACEMENT=]DEVICE",
+              help="IREE device to run it on; the target's own by default. Repeatable, for each placement.")  # fmt: skip
 @_JSON
 def run(
     artifact: Path,
@@ -71,7 +72,7 @@ def run(
     output: Path | None,
     method: str | None,
     target: str | None,
-    device: str | None,
+    devices: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Run ARTIFACT here, once, and summarize its outputs.
@@ -85,7 +86,7 @@ def run(
         entry = opened.method(method)
         _warn_if_unverified(opened, target)
         inputs = _inputs(entry, given, fill, dims, seed)
-        with Session.attach(opened, target=target, device=device) as session:
+        with Session.attach(opened, target=target, device=_devices(devices)) as session:
             outputs = session.run(inputs, entry.name)
     if output:
         from .arrays import save_arrays
@@ -101,6 +102,22 @@ def run(
     import msgspec
 
     click.echo(msgspec.json.encode({"method": entry.name, "outputs": summaries}).decode())
+
+
+def _devices(said: tuple[str, ...]) -> "str | dict[str, str] | None":
+    """One device for all, or one for each placement."""
+    from infc.errors import UsageError
+
+    if len(said) < 2 and not any("=" in each for each in said):
+        return said[0] if said else None
+    pairs = [each.partition("=") for each in said]
+    found = {placement: uri for placement, _, uri in pairs}
+    if len(found) < len(said) or not all(found) or not all(found.values()):
+        raise UsageError(
+            f"--device {' --device '.join(said)}: expected one device, or PLACEMENT=DEVICE once for each placement",
+            hint="--device gpu0=vulkan://0 --device gpu1=vulkan://1; `infc inspect` shows the placements",
+        )
+    return found
 
 
 def _warn_if_unverified(artifact: "Artifact", target: str | None) -> None:

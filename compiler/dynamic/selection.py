@@ -121,7 +121,8 @@ class _Contest:
             ArtifactWriter(Path(folder) / "candidates", form="dir") as writer,
         ):
             stage = config.stages[0].name
-            builds = build.write(writer, stage, self.judge.weights, [(target, each.way.parts) for each in tried])
+            each_way = [(target.name, [build.StageParts(stage, target, each.way.parts)]) for each in tried]
+            builds = build.write(writer, self.judge.weights, each_way)
             if any(map(obstacle, builds)):
                 return False
             for each, built in zip(tried, builds, strict=True):

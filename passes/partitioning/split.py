@@ -40,7 +40,7 @@ def parse_split(text: str) -> tuple[Rule, ...]:
     """The rules of `text`, the first that matches counts. Raises ValueError when it is no split."""
     rules: list[Rule] = []
     for item in text.split(";"):
-        module, colon, placement = item.strip().rpartition(":")
+        module, colon, placement = item.strip().partition(":")  # a placement may be a target, `cpu:x86-64-v3`
         if not colon or not module or not placement:
             raise ValueError(f"{item!r} is no rule, expected MODULE:PLACEMENT")
         rules.append(Rule(module, placement))

@@ -1,0 +1,175 @@
+"""A program cut into stages: the IR of each of them, and which values go from one to the other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from torch_mlir import ir
+
+from infc.errors import CompileError, UsageError
+
+from ..passes.outline_stages import PLACEMENT_ATTRIBUTE, STAGE_ATTRIBUTE
+from ..passes.partition import Partition
+from ..passes.partitioning import parse_split
+from ..passes.runner import make_context
+from ..passes.sizes import parse_size
+from ..passes.walk import operations
+from ..runtime.artifact import DType, Edge, Method, Ref, Step, Wiring
+from .build import BINDINGS
+from .optimizer import optimize
+from .tools import Tools
+
+_ELEMENTS: dict[str, DType] = {
+    "f64": "f64",
+    "f32": "f32",
+    "f16": "f16",
+    "bf16": "bf16",
+    "i64": "i64",
+    "i32": "i32",
+    "i16": "i16",
+    "i8": "i8",
+    "i1": "bool",
+}
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """How a model is to be cut; see `infer-partition`. All empty: not at all."""
+
+    stages: int = 0
+    memory: str = ""
+    split: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.stages or self.memory or self.split)
+
+    def check(self) -> None:
+        """Raises UsageError: options that contradict each other, or have characters that no split has."""
+        if self.split and (self.stages or self.memory):
+            raise UsageError(
+                "--split says what every stage is; --stages and --stage-memory are for the cost model",
+                hint="leave them out, or leave out --split",
+            )
+        for name, text in (("--split", self.split), ("--stage-memory", self.memory)):
+            if text and not all(each.isprintable() and each not in " {}()'\"" for each in text):
+                raise UsageError(f"{name} {text!r} has a space, a bracket or a quote", hint=_SHOWN[name])
+        try:
+            if self.split:
+                parse_split(self.split)
+        except ValueError as error:
+            raise UsageError(f"--split: {error}", hint=_SHOWN["--split"]) from None
+        try:
+            for text in self.memory.split(",") if self.memory else ():
+                parse_size(text)
+        except ValueError as error:
+            raise UsageError(f"--stage-memory: {error}", hint=_SHOWN["--stage-memory"]) from None
+
+
+_SHOWN = {"--split": "--split 'embeddings:cpu;*:vulkan'", "--stage-memory": "--stage-memory 2GiB"}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stage: its name, its placement, and a module with one function, named after the method."""
+
+    name: str
+    placement: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The stages in their order, and the wiring of the method that they are."""
+
+    pieces: tuple[Piece, ...]
+    wiring: Wiring
+
+
+def cut(lowered: str, method: Method, how: Cutting, tools: Tools, *, doubles: bool) -> Cut:
+    """Cut a lowered program.
+
+    Args:
+        lowered: linalg on tensors, with `infer.weight`s.
+        method: the entry point that it is.
+        how: where to cut.
+        tools: runs the passes.
+        doubles: whether f64 stays f64: IREE demotes it otherwise.
+
+    Raises:
+        CompileError: it does not fit (which device lacks how many bytes), there is no such module, or a value would
+            have to cross that no buffer holds.
+    """
+    partition = Partition(stages=how.stages, memory=how.memory, split=how.split)
+    (text,) = optimize(lowered, [f"{partition},infer-outline-stages,canonicalize"], tools)
+    tools.temps.write("stages.mlir", text)
+    with BINDINGS:
+        return _read(text, method, doubles=doubles)
+
+
+def _read(text: str, method: Method, *, doubles: bool) -> Cut:
+    module = ir.Module.parse(text, make_context())
+    functions = {function.name.value: function for function in operations(module.operation, "func.func")}
+    stages = {name: each for name, each in functions.items() if STAGE_ATTRIBUTE in each.operation.attributes}
+    main = functions[method.name]
+    arguments = main.operation.regions[0].blocks[0].arguments
+    values: dict[Any, Ref] = {value: Ref(stage="", number=number) for number, value in enumerate(arguments)}
+    steps: list[Step] = []
+    outputs: tuple[Ref, ...] = ()
+    pieces: list[Piece] = []
+    for op in main.operation.regions[0].blocks[0].operations:
+        match op.operation.name:
+            case "infer.transfer":
+                values[op.results[0]] = values[op.operands[0]]
+            case "func.return":
+                outputs = tuple(values[operand] for operand in op.operands)
+            case "func.call" if op.callee.value in stages:
+                stage = stages[op.callee.value]
+                name = stage.operation.attributes[STAGE_ATTRIBUTE].value
+                pieces.append(Piece(name, stage.operation.attributes[PLACEMENT_ATTRIBUTE].value, _alone(stage, method)))
+                edges = tuple(_edge(result.type, name, doubles=doubles) for result in op.results)
+                steps.append(Step(stage=name, inputs=tuple(values[each] for each in op.operands), outputs=edges))
+                values.update({each: Ref(stage=name, number=at) for at, each in enumerate(op.operation.results)})
+            case kind:
+                raise CompileError(
+                    f"{kind} is left between the stages",
+                    hint="this is a mistake of infc's: please report it, with --save-temps",
+                    stage="infer-outline-stages",
+                )
+    return Cut(tuple(pieces), Wiring(method=method.name, steps=_as_said(steps, outputs, method), outputs=outputs))
+
+
+def _alone(function: Any, method: Method) -> str:
+    """A module with nothing but the function, public, and called like the method."""
+    with function.operation.context, function.operation.location:
+        alone = ir.Module.create()
+        copy = function.operation.clone(ir.InsertionPoint(alone.body))
+        for name in (STAGE_ATTRIBUTE, PLACEMENT_ATTRIBUTE, "sym_visibility"):
+            del copy.attributes[name]
+        copy.attributes["sym_name"] = ir.StringAttr.get(method.name)
+        return alone.operation.get_asm(enable_debug_info=True)
+
+
+def _edge(kind: ir.Type, stage: str, *, doubles: bool) -> Edge:
+    dtype = _ELEMENTS.get(str(kind.element_type)) if isinstance(kind, ir.RankedTensorType) else None
+    if dtype is None or not isinstance(kind, ir.RankedTensorType) or not kind.has_static_shape:
+        raise CompileError(
+            f"a value of type {kind} would go from stage {stage!r} to another one, which takes tensors of fixed sizes",
+            hint="cut elsewhere: another number of stages, or --split by the names of modules",
+            stage="infer-partition",
+        )
+    return Edge(dtype="f32" if dtype == "f64" and not doubles else dtype, shape=tuple(kind.shape))
+
+
+def _as_said(steps: Sequence[Step], outputs: Sequence[Ref], method: Method) -> tuple[Step, ...]:
+    """The steps, with the dtypes that the interface gives the outputs: IR does not tell u8 from i8."""
+    said: Mapping[tuple[str, int], Edge] = {
+        (ref.stage, ref.number): Edge(dtype=spec.dtype, shape=spec.shape)
+        for ref, spec in zip(outputs, method.outputs, strict=True)
+    }
+    return tuple(
+        msgspec.structs.replace(
+            step, outputs=tuple(said.get((step.stage, at), edge) for at, edge in enumerate(step.outputs))
+        )
+        for step in steps
+    )

@@ -1,0 +1,142 @@
+"""Models in stages: compiled, run, and equal to the whole model."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from torch import nn
+
+from infc.compiler.cutting import Cutting
+from infc.compiler.driver import CompileOptions, compile_model
+from infc.errors import CompileError, UsageError
+from infc.runtime.artifact import Artifact, Config, stage_digest
+from infc.runtime.inputs import random_inputs
+from infc.runtime.session import Session
+
+Example = tuple[nn.Module, Any]
+
+
+def bert() -> Example:
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=100, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
+    )
+    ids = torch.randint(0, 100, (1, 12))
+    return transformers.BertModel(config).eval(), {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+
+
+def resnet() -> Example:
+    torch.manual_seed(0)
+    config = transformers.ResNetConfig(embedding_size=8, hidden_sizes=[16, 32], depths=[1, 1], layer_type="basic")
+    return transformers.ResNetModel(config).eval(), (torch.randn(1, 3, 32, 32),)
+
+
+def llama() -> Example:
+    torch.manual_seed(0)
+    config = transformers.LlamaConfig(
+        vocab_size=100, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+        intermediate_size=64, use_cache=False,
+    )  # fmt: skip
+    return transformers.LlamaForCausalLM(config).eval(), {"input_ids": torch.randint(0, 100, (1, 8))}
+
+
+MODELS = {"bert": bert, "resnet": resnet, "llama": llama}
+
+
+def made(factory: str, out: Path, cutting: Cutting, name: str = "") -> Config:
+    return compile_model(
+        f"{__file__}:{factory}", out, CompileOptions(name=name, verify=False, cache=None, cutting=cutting)
+    ).config
+
+
+def outputs(path: Path, seed: int = 0) -> dict[str, np.ndarray]:
+    with Artifact.open(path) as artifact, Session.attach(artifact) as session:
+        return session.run(random_inputs(artifact.method(), np.random.default_rng(seed)))
+
+
+def equal(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
+    assert list(one) == list(other)
+    for name, array in one.items():
+        np.testing.assert_allclose(array, other[name], rtol=1e-5, atol=1e-5 * np.abs(array).max())
+
+
+@pytest.mark.parametrize(("name", "count"), [("bert", 4), ("resnet", 2), ("llama", 2)])
+def test_a_model_in_stages_answers_like_the_whole(name: str, count: int, tmp_path: Path) -> None:
+    made(name, tmp_path / "whole.infc", Cutting())
+    config = made(name, tmp_path / "cut.infc", Cutting(stages=count))
+    assert [stage.name for stage in config.stages] == [f"stage{number}" for number in range(count)]
+    assert all(stage.slab.weights for stage in config.targets[0].stages)
+    equal(outputs(tmp_path / "whole.infc"), outputs(tmp_path / "cut.infc"))
+
+
+class Headed(nn.Module):
+    """A backbone and a head."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.backbone = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 16))
+        self.head = nn.Linear(16, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.backbone(x))
+
+
+def three() -> Example:
+    return Headed(3), (torch.randn(2, 8),)
+
+
+def five() -> Example:
+    return Headed(5), (torch.randn(2, 8),)
+
+
+def test_equal_backbones_are_stages_of_one_digest(tmp_path: Path) -> None:
+    """Whatever the models are called, and whatever comes behind."""
+    how = Cutting(split="backbone:shared;*:own")
+    configs = [made(name, tmp_path / f"{name}.infc", how, name=f"model-{name}") for name in ("three", "five")]
+    assert [stage.placement for stage in configs[0].stages] == ["shared", "own"]
+    digests = [[stage_digest(stage, config.toolchain) for stage in config.targets[0].stages] for config in configs]
+    assert digests[0][0] == digests[1][0]
+    assert digests[0][1] != digests[1][1]
+
+
+def test_what_is_cut_is_compared_with_pytorch(tmp_path: Path) -> None:
+    options = CompileOptions(cache=None, cutting=Cutting(stages=2))
+    (build,) = compile_model(f"{__file__}:three", tmp_path / "out.infc", options).config.targets
+    assert build.verify is not None
+    assert max(check.max_rel_error for check in build.verify.outputs) < 1e-5
+
+
+def test_each_stage_may_have_a_target_of_its_own(tmp_path: Path) -> None:
+    config = made("three", tmp_path / "out.infc", Cutting(split="backbone:cpu:x86-64-v3;*:cpu1"))
+    (build,) = config.targets
+    assert build.target == "cpu:x86-64-v3+cpu"
+    assert [(stage.target, stage.device) for stage in build.stages] == [
+        ("cpu:x86-64-v3", "local-task"),
+        ("cpu", "local-task"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cutting", "error", "said", "hint"),
+    [
+        (Cutting(split="bakcbone:a;*:b"), CompileError, "there is no module 'bakcbone'", "did you mean backbone"),
+        (Cutting(memory="100B"), CompileError, "has 100 bytes and lacks ", "more memory"),
+        (Cutting(stages=500), CompileError, "cannot be cut into 500 stages", "--stages"),
+        (Cutting(stages=2, split="*:b"), UsageError, "--split says what every stage is", "leave"),
+        (Cutting(split="backbone:a"), UsageError, "where the rest goes", "--split"),
+        (Cutting(split="no rule"), UsageError, "--split 'no rule'", "--split 'embeddings:cpu;*:vulkan'"),
+        (Cutting(memory="much"), UsageError, "--stage-memory: 'much' is no size", "2GiB"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_cut_is_said(
+    cutting: Cutting, error: type[Exception], said: str, hint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(error) as caught:
+        made("three", tmp_path / "out.infc", cutting)
+    assert said in str(caught.value)
+    assert hint in caught.value.hint  # type: ignore[attr-defined]
+    assert not list(tmp_path.iterdir())
