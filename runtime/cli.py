@@ -60,7 +60,7 @@ def inspect(artifact: Path, folder: Path | None, weights: bool, as_json: bool) -
 @click.option("--method", default=None, help="Entry point; the first by default.")
 @click.option("--target", default=None, help="Which build to run; the first that this host can by default.")
 @click.option("--device", "devices", multiple=True, metavar="[PLACEMENT=]DEVICE",
-              help="IREE device to run it on; the target's own by default. Repeatable, for each placement.")  # fmt: skip
+              help="IREE device to run it on; the target's own by default; repeatable.")  # fmt: skip
 @_JSON
 def run(
     artifact: Path,
