@@ -18,6 +18,7 @@ from infc.errors import ArtifactError
 from . import DEFAULT_POOL
 from .annotations import Name
 from .descriptors import PROTO_NAME, descriptor_set, proto_text
+from .proto_view import ProtoView
 from .tensor_view import TensorView
 from .view import ModelView
 
@@ -30,7 +31,7 @@ _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\]):(?P<port>[0-9]{1
 
 
 def package_files(model: ModelView, pool: str) -> dict[str, bytes]:
-    """The client package and the protocol's `.proto`: contents by path relative to the output directory."""
+    """The client package and both `.proto`s: contents by path relative to the output directory."""
     environment = _environment()
     proto = proto_text()
     lines = wrap(b64encode(descriptor_set(proto)).decode("ascii"), 100)
@@ -40,11 +41,17 @@ def package_files(model: ModelView, pool: str) -> dict[str, bytes]:
 
     return {
         PROTO_NAME: proto.encode("utf-8"),
+        model.proto.file: proto_file(model.proto),
         f"{model.package}/__init__.py": render("init.py.j2"),
         f"{model.package}/_wire.py": render("wire.py.j2"),
         f"{model.package}/client.py": render("client.py.j2"),
         f"{model.package}/py.typed": b"",
     }
+
+
+def proto_file(proto: ProtoView) -> bytes:
+    """The `.proto` of a model's typed service."""
+    return _environment().get_template("service.proto.j2").render(proto=proto).encode("utf-8")
 
 
 def pointer_file(model: ModelView, digest: str, pool: str) -> bytes:

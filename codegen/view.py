@@ -12,6 +12,7 @@ from ..runtime.artifact import signature as sig
 from .annotations import ClassView
 from .method_view import MethodView, method_views
 from .names import class_name, identifier
+from .proto_view import ProtoView, proto_view
 from .service import Service
 
 
@@ -46,6 +47,7 @@ class ModelView:
     methods: tuple[MethodView, ...]
     classes: tuple[ClassView, ...]
     pointer: tuple[PointerMethod, ...]
+    proto: ProtoView
 
     @property
     def sync(self) -> ClientView:
@@ -107,6 +109,7 @@ def view(service: Service, package: str | None) -> ModelView:
             PointerMethod(each.name, msgspec.to_builtins(each.takes), _plain(each.returns))
             for each in service.interface.methods
         ),
+        proto=proto_view(service),
     )
 
 

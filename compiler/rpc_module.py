@@ -8,11 +8,13 @@ from torch_mlir.dialects import func
 
 from infc.errors import SourceError
 
+from ..codegen.proto_descriptor import descriptor_of
+from ..codegen.proto_view import proto_view
 from ..codegen.service import Fields, Service, ServiceMethod, Side
 from ..dialects import load
 from ..dialects.plain import Plain, to_attribute
 from ..passes.rpc_interface import PROTOTYPE, RpcInterface
-from ..runtime.artifact import RPC_MEDIA_TYPE, UNKNOWN, ArtifactWriter, Method, TensorSpec
+from ..runtime.artifact import DESCRIPTOR_MEDIA_TYPE, RPC_MEDIA_TYPE, UNKNOWN, ArtifactWriter, Method, TensorSpec
 
 # infc's dtype: MLIR's
 _ELEMENTS = {
@@ -22,8 +24,12 @@ _ELEMENTS = {
 
 
 def add_service(writer: ArtifactWriter, service: Service) -> None:
-    """Store the service in an artifact. Raises as `rpc_module`, and ArtifactError where the file system refuses."""
+    """Store the service in an artifact: as an `rpc` module for codegen, as a descriptor for pools.
+
+    Raises as `rpc_module`, and ArtifactError where the file system refuses.
+    """
     writer.add_blob(rpc_module(service), RPC_MEDIA_TYPE)
+    writer.add_blob(descriptor_of(proto_view(service)), DESCRIPTOR_MEDIA_TYPE)
 
 
 def rpc_module(service: Service) -> bytes:

@@ -9,7 +9,7 @@ import numpy as np
 
 from infc.errors import ArtifactError, DeadlineExceeded, InfcError, ModelNotFound, Overloaded, PoolUnavailable
 
-from ...runtime.artifact import Artifact, Method, TargetBuild, TensorSpec, interface_digest
+from ...runtime.artifact import DESCRIPTOR_MEDIA_TYPE, Artifact, Method, TargetBuild, TensorSpec, interface_digest
 from ...runtime.memory.migrator import Migrator
 from ...runtime.memory.paged import PagedArena
 from ...runtime.memory.stats import Snapshot
@@ -34,7 +34,7 @@ class Model:
 
     `name` is what requests call it, `attached` what executors do: two methods of a model have two names and one
     attachment. `inputs` is what an executor is sent, `outputs` what it must answer with; in their shapes -1 stands
-    for a size that a call chooses.
+    for a size that a call chooses. `descriptor` is that of its typed service (`typed.py`), empty where it has none.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Model:
     stored: str = ""
     load: bool = True
     slots: tuple[int, ...] = ()
+    descriptor: bytes = b""
 
     @staticmethod
     def of(artifact: Artifact, *, stored: str = "", load: bool = True, allow_unverified: bool = False) -> "Model":
@@ -82,6 +83,7 @@ class Model:
             outputs=_tensors(methods[0].outputs),
             stored=stored,
             load=load,
+            descriptor=_descriptor(artifact),
         )
 
     @property
@@ -112,6 +114,12 @@ class Model:
             sent = tuple(_tensor(spec, sizes) for spec in self.method.inputs)
             due = tuple(_tensor(spec, sizes) for spec in self.method.outputs)
         return Work(Infer(self.attached, self.method.name, sent), data, due)
+
+
+def _descriptor(artifact: Artifact) -> bytes:
+    if not any(layer.media_type == DESCRIPTOR_MEDIA_TYPE for layer in artifact.layers):
+        return b""  # compiled before there were typed services
+    return artifact.only(DESCRIPTOR_MEDIA_TYPE, "the typed service")
 
 
 def _tensors(specs: Sequence[TensorSpec]) -> tuple[Tensor, ...]:
@@ -169,6 +177,11 @@ class Pool:
         self._draining = False
         self._empty = asyncio.Event()
         self._empty.set()
+
+    @property
+    def models(self) -> list[Model]:
+        """The served models."""
+        return list(self._models.values())
 
     @property
     def names(self) -> list[str]:

@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -58,15 +59,17 @@ def bind(server: grpc.aio.Server, address: Address) -> Address:
     return address if address.path else replace(address, port=port)
 
 
-def add_reflection(server: grpc.aio.Server) -> None:
-    """Describe the services to tools like grpcurl."""
+def add_reflection(server: grpc.aio.Server, typed: Mapping[str, FileDescriptorProto]) -> None:
+    """Describe the services to tools like grpcurl; `typed` are the files of the models' own, by the services' names."""
     modules = (health_pb2, reflection_pb2)
     pool = DescriptorPool()
     for file in (descriptor_pool().FindFileContainingSymbol(SERVICE), *(module.DESCRIPTOR for module in modules)):
         proto = FileDescriptorProto()
         file.CopyToProto(proto)
         pool.Add(proto)  # pyright: ignore[reportAttributeAccessIssue]
-    names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    for proto in typed.values():
+        pool.Add(proto)  # pyright: ignore[reportAttributeAccessIssue]
+    names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME, *typed)
     reflection.enable_server_reflection(names, server, pool)
 
 

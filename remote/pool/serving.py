@@ -13,6 +13,7 @@ from .controller import Pool
 from .listener import add_reflection, bind, new_server
 from .options import Address, Limits
 from .server import Servicer
+from .typed import typed_services
 
 _log = logging.getLogger(__name__)
 
@@ -43,15 +44,17 @@ async def serve(
     server = new_server(limits.max_message)
     checks = health.aio.HealthServicer()  # pyright: ignore[reportAttributeAccessIssue]
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    add_reflection(server)
-    server.add_generic_rpc_handlers((Servicer(pool).handler(),))
+    typed = typed_services(pool.models)
+    add_reflection(server, {service.name: service.file for service in typed})
+    server.add_generic_rpc_handlers((Servicer(pool).handler(), *(service.handler(pool) for service in typed)))
     try:
         address = bind(server, listen)
         if not address.is_loopback:
             _log.warning("%s is open to everybody who can reach it: there is no authentication", address)
         if not await _first(pool.start(), stop):
             return
-        await checks.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
+        for name in (SERVICE, *(service.name for service in typed)):
+            await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
         await server.start()
         on_ready(address)
         await stop.wait()

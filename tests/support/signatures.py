@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from infc.runtime.artifact import Method, TensorSpec
 from infc.runtime.artifact import signature as sig
 
 
@@ -27,3 +28,15 @@ def returns(kind: Literal["tensor", "tuple", "mapping", "record"], names: Sequen
             return sig.Mapping(tuple(names), items)
         case "record":
             return sig.Record("Outputs", tuple(names), items)
+
+
+def method(name: str, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> Method:
+    """A method that takes its tensors one by one and returns one, or a tuple of them."""
+    names = [spec.name for spec in outputs]
+    return Method(
+        name=name,
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        takes=takes(*(spec.name for spec in inputs)),
+        returns=returns("tensor" if len(names) == 1 else "tuple", names),
+    )

@@ -41,6 +41,7 @@ def test_it_writes_a_package_a_proto_and_a_pointer(place: Path) -> None:
     assert set(tree(place / "out")) == {
         ".infc-codegen.json",
         "open_inference.proto",
+        "all_minilm_l6_v2.proto",
         *(f"all_minilm_l6_v2_client/{name}" for name in ("__init__.py", "_wire.py", "client.py", "py.typed")),
     }
     pointer = read_pointer(place / "app/model.pt")
