@@ -15,6 +15,7 @@ from infc.errors import SourceError
 
 from ..source import OnnxGraph, Source
 from .onnx_interface import method_of
+from .onnx_rewrites import rewrite
 from .onnx_tensors import to_array, to_tensor
 from .reasons import one_line
 from .request import Shape
@@ -63,6 +64,7 @@ def _normalized(model: Any, shapes: Mapping[str, Shape]) -> Any:
     if any(opset.domain in ("", "ai.onnx") and opset.version < _OLDEST for opset in model.opset_import):
         model = onnx.version_converter.convert_version(model, _OLDEST)
     _fix_dims(model, shapes)
+    rewrite(model)
     return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
 
 
