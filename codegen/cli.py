@@ -1,12 +1,18 @@
 """`infc codegen`: from an artifact to what an application installs."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from infc.errors import ArtifactError
 
 from . import DEFAULT_POOL
+
+if TYPE_CHECKING:
+    from ..runtime.artifact import Artifact
+    from .view import ModelView
 
 
 @click.command()
@@ -21,6 +27,7 @@ def codegen(artifact: Path, output: Path, pointer: Path | None, pool: str, packa
     The package needs numpy, grpcio and protobuf, and not infc. Prints the paths it wrote.
     """
     from ..runtime.artifact import Artifact
+    from ..runtime.artifact.parts import is_split
     from .artifact import service_of
     from .output import write_directory, write_pointer
     from .render import check_pool, package_files, pointer_file
@@ -29,6 +36,9 @@ def codegen(artifact: Path, output: Path, pointer: Path | None, pool: str, packa
     check_pool(pool)
     with Artifact.open(artifact) as opened:
         model, digest = view(service_of(opened), package), opened.digest
+        if is_split(opened.config):
+            _write_split(opened, model, pointer, pool)
+            return
     if pointer is not None and pointer.absolute().is_relative_to(output.absolute()):
         raise ArtifactError(f"{pointer} is inside {output}", hint="the client package and the pointer go to two places")
     files = package_files(model, pool)
@@ -37,3 +47,29 @@ def codegen(artifact: Path, output: Path, pointer: Path | None, pool: str, packa
         click.echo(pointer)
     write_directory(output, files)
     click.echo(output / model.package)
+
+
+def _write_split(artifact: "Artifact", model: "ModelView", pointer: Path | None, pool: str) -> None:
+    """The pointer to a model whose first stages run in the application, and the artifact that holds them.
+
+    There is no client package: it would need IREE's runtime, and infc's.
+    """
+    from ..runtime.artifact import interface_digest
+    from ..runtime.artifact.parts import client_part, pool_part
+    from ..runtime.artifact.rewrite import extract
+    from .output import refuse_foreign_pointer, write_pointer
+    from .render import FrontView, pointer_file
+
+    if pointer is None:
+        raise ArtifactError(
+            f"the first stages of {model.name!r} run in the application, which a client package cannot do",
+            hint="--pointer model.pt writes a pointer and, beside it, the artifact with those stages",
+        )
+    refuse_foreign_pointer(pointer)
+    front = pointer.with_name(f"{pointer.name}.front.infc")
+    pointer.parent.mkdir(parents=True, exist_ok=True)
+    digest = extract(artifact, front, client_part(artifact.config))
+    served = replace(model, interface=interface_digest(pool_part(artifact.config).interface))
+    write_pointer(pointer, pointer_file(served, artifact.digest, pool, FrontView(front.name, digest)))
+    click.echo(front)
+    click.echo(pointer)

@@ -61,12 +61,8 @@ def write_pointer(path: Path, data: bytes) -> None:
     Raises:
         ArtifactError: the path holds something else, a checkpoint perhaps, or cannot be written.
     """
+    refuse_foreign_pointer(path)
     try:
-        if path.exists() and not _is_pointer(path):
-            raise ArtifactError(
-                f"{path} exists and is no pointer file; it is not overwritten",
-                hint="move the checkpoint away first, or give another --pointer",
-            )
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         try:
@@ -81,6 +77,22 @@ def write_pointer(path: Path, data: bytes) -> None:
             f"cannot write {path}: {error.strerror or error}",
             hint="name a directory that you may write to, on a disk with room",
         ) from error
+
+
+def refuse_foreign_pointer(path: Path) -> None:
+    """Raises ArtifactError when the path holds something else than a pointer, a checkpoint perhaps."""
+    try:
+        foreign = path.exists() and not _is_pointer(path)
+    except OSError as error:
+        raise ArtifactError(f"cannot write {path}: {error.strerror or error}", hint=_ELSEWHERE_POINTER) from error
+    if foreign:
+        raise ArtifactError(
+            f"{path} exists and is no pointer file; it is not overwritten",
+            hint="move the checkpoint away first, or give another --pointer",
+        )
+
+
+_ELSEWHERE_POINTER = "name a directory that you may write to, on a disk with room"
 
 
 def _is_pointer(path: Path) -> bool:

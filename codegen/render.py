@@ -7,6 +7,7 @@ in Python code, `plain` in a docstring, `toml` in a pointer. Identifiers come fr
 import json
 import re
 from base64 import b64encode
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
 from typing import cast
@@ -54,13 +55,21 @@ def proto_file(proto: ProtoView) -> bytes:
     return _environment().get_template("service.proto.j2").render(proto=proto).encode("utf-8")
 
 
-def pointer_file(model: ModelView, digest: str, pool: str) -> bytes:
-    """The pointer to the model in the artifact with that manifest digest.
+@dataclass(frozen=True)
+class FrontView:
+    """The artifact with the stages that run in the application: its file beside the pointer, its manifest's digest."""
+
+    file: str
+    digest: str
+
+
+def pointer_file(model: ModelView, digest: str, pool: str, front: FrontView | None = None) -> bytes:
+    """The pointer to the model in the artifact with that manifest digest, of which `front` runs in the application.
 
     Raises:
         ArtifactError: its arguments and results are so many that no client would read it.
     """
-    text = _environment().get_template("pointer.j2").render(model=model, digest=digest, pool=pool)
+    text = _environment().get_template("pointer.j2").render(model=model, digest=digest, pool=pool, front=front)
     data = text.encode("utf-8")
     if len(data) > LARGEST_POINTER:
         raise ArtifactError(

@@ -35,8 +35,8 @@ class LoadedStage:
     """A stage on its device. Calls from several threads run one after the other.
 
     On the CPU, loading copies no weight: the module computes on the pages of the artifact's file, which all processes
-    share. Any other device gets a copy in its own memory. `weights` are the mapped chunks of its
-    slab, `chunks` their digests in their order.
+    share. Any other device gets a copy in its own memory. `weights` are the mapped chunks of its slab, `chunks` their
+    digests in their order, `users` how many sessions it is loaded for.
     """
 
     def __init__(self, artifact: Artifact, build: StageBuild, device: Device, map_slab: MapSlab = map_files) -> None:
@@ -47,6 +47,8 @@ class LoadedStage:
         """
         self.name = build.stage
         self.device = device
+        self.users = 1
+        self._counting = Lock()
         self._where = f"{artifact.path}: stage {build.stage!r}"
         self.chunks = build.slab.chunks
         self._chunks = [artifact.blob(chunk) for chunk in build.slab.chunks]
@@ -115,10 +117,22 @@ class LoadedStage:
             )
         return [results.get_as_object(number, rt.HalBufferView) for number in range(count)]
 
+    def join(self) -> bool:
+        """One more user, who will close it as well. False when it is closed already."""
+        with self._counting:
+            self.users += bool(self.users)
+            return self.users > 0
+
     def close(self) -> None:
-        """Detaches the stage. Its pages are unmapped when the last array that looks at them is gone."""
+        """Detaches the stage, when its last user closes it. Its pages are unmapped when the last array that looks at
+        them is gone."""
+        with self._counting:
+            self.users -= bool(self.users)
+            if self.users:
+                return
         self._ways.clear()
         self._contexts.clear()
+        self._index = rt.ParameterIndex()  # the one that looked at the weights goes
         for code in self._code.values():
             code.close()
         self.weights.close()

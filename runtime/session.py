@@ -15,6 +15,7 @@ from .inputs import checked_call
 from .loaded import LoadedStage
 from .memory.loading import Loading
 from .memory.pages import MapSlab, map_files
+from .sharing import SharedStages
 from .targets import choose
 
 
@@ -50,6 +51,7 @@ class Session:
         device: str | Mapping[str, str] | None = None,
         load: bool = True,
         map_slab: MapSlab = map_files,
+        shared: SharedStages | None = None,
     ) -> "Session":
         """Maps the weights and loads the modules. The artifact may be closed afterwards.
 
@@ -63,6 +65,7 @@ class Session:
                 several GPUs is named like `vulkan://1`.
             load: read weights that are not in memory ahead of the calls; without it, somebody else decides what is.
             map_slab: how the weights of a stage get into memory; from their files by default.
+            shared: stages that other sessions have too are loaded once; for artifacts that were checked.
 
         Raises:
             ArtifactError: no build for the target, or none that this host can run; an IREE version it was not compiled
@@ -73,10 +76,11 @@ class Session:
         check_iree(artifact.config.toolchain.iree, str(artifact.path))
         build = choose(artifact, target)
         devices = _devices(artifact, build, device)
+        make = LoadedStage if shared is None else shared.load
         loaded: dict[str, LoadedStage] = {}
         try:
             for stage in build.stages:
-                loaded[stage.stage] = LoadedStage(artifact, stage, devices[stage.stage], map_slab)
+                loaded[stage.stage] = make(artifact, stage, devices[stage.stage], map_slab)
         except BaseException:
             for each in loaded.values():
                 each.close()
@@ -131,6 +135,8 @@ class Session:
 
     def close(self) -> None:
         """Detaches the model. Its pages are unmapped when the last array that looks at them is gone."""
+        if self._closed:
+            return
         self._closed = True
         self.loading.stop()
         self._entries.clear()

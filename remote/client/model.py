@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infc.errors import RemoteError
 
 from ..oip import keys, messages
 from .address import Endpoint, choose
 from .connection import Connection
-from .pointer import Pointer, Source, read_pointer
+from .pointer import Front, Pointer, Source, read_pointer
 from .settings import Settings
 from .tensors import Array, Tensor, check_names, from_metadata, from_wire, to_wire
+
+if TYPE_CHECKING:
+    from .front import LocalFront
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,11 @@ class Expectation:
     name: str
     digest: str | None = None
     interface: str | None = None
+
+    @property
+    def method(self) -> str | None:
+        """The entry point that the name means; None for the model's first."""
+        return self.name.partition(keys.METHOD_MARK)[2] or None
 
     def check(self, metadata: Mapping[str, str], address: str) -> None:
         """Compare with what an answer's metadata says.
@@ -51,6 +59,7 @@ class RemoteModel:
     with the token of that place.
 
     `inputs` and `outputs` are in the order of the compiled `forward`. `timeout` in seconds, for one call.
+    `sent` is what travels to the pool: the inputs, or the values that `front` computes of them in this process.
     """
 
     expectation: Expectation
@@ -58,6 +67,8 @@ class RemoteModel:
     timeout: float
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    sent: tuple[Tensor, ...]
+    front: "LocalFront | None" = None
 
     @property
     def name(self) -> str:
@@ -70,8 +81,16 @@ class RemoteModel:
         return self.connection.endpoint.address
 
     @staticmethod
-    def connect(expectation: Expectation, endpoint: Endpoint, *, timeout: float) -> "RemoteModel":
+    def connect(
+        expectation: Expectation, endpoint: Endpoint, *, timeout: float, front: "LocalFront | None" = None
+    ) -> "RemoteModel":
         """Read the model's metadata from its pool, once.
+
+        Args:
+            expectation: the model that is meant.
+            endpoint: its pool.
+            timeout: seconds for one call.
+            front: what runs in this process before the pool.
 
         Raises:
             PoolUnavailable: nobody answers there.
@@ -83,13 +102,20 @@ class RemoteModel:
         what = f"the metadata of model {expectation.name!r}"
         response, metadata = connection.call("ModelMetadata", request, what=what, timeout=timeout)
         expectation.check(metadata, endpoint.address)
-        return RemoteModel(
-            expectation,
-            connection,
-            timeout,
-            from_metadata(response.inputs, model=expectation.name),
-            from_metadata(response.outputs, model=expectation.name),
-        )
+        served = from_metadata(response.inputs, model=expectation.name)
+        outputs = from_metadata(response.outputs, model=expectation.name)
+        if front is None:
+            return RemoteModel(expectation, connection, timeout, served, outputs, served)
+        given = {tensor.name: tensor for tensor in front.gives(expectation.method)}
+        if any(given.get(tensor.name) != tensor for tensor in served):
+            raise RemoteError(
+                f"{endpoint.address} serves {expectation.name!r} for {', '.join(map(str, served))}, what runs here "
+                f"gives {', '.join(map(str, given.values()))}",
+                hint="serve the artifact that the pointer was made from, or write a new pointer for what is served",
+            )
+        own = tuple(tensor for tensor in given.values() if tensor not in served)
+        inputs = front.inputs(expectation.method)
+        return RemoteModel(expectation, connection, timeout, inputs, (*own, *outputs), served, front)
 
     def method(self, name: str) -> "RemoteModel":
         """Another entry point of the same model, as a model of its own.
@@ -99,7 +125,7 @@ class RemoteModel:
         """
         model = self.expectation.name.partition(keys.METHOD_MARK)[0]
         expectation = replace(self.expectation, name=f"{model}{keys.METHOD_MARK}{name}")
-        return RemoteModel.connect(expectation, self.connection.endpoint, timeout=self.timeout)
+        return RemoteModel.connect(expectation, self.connection.endpoint, timeout=self.timeout, front=self.front)
 
     def infer(self, inputs: Mapping[str, Array], *, timeout: float | None = None) -> dict[str, Array]:
         """Run the model once.
@@ -118,22 +144,25 @@ class RemoteModel:
             RemoteError: of the class that fits, when the pool gives no answer.
         """
         check_names(inputs, self.inputs, model=self.name)
+        values = inputs if self.front is None else self.front.run(inputs, self.expectation.method)
         request = messages().ModelInferRequest(model_name=self.name)
-        for tensor in self.inputs:
-            value = inputs[tensor.name]
+        for tensor in self.sent:
+            value = values[tensor.name]
             request.raw_input_contents.append(to_wire(tensor, value, model=self.name))
             request.inputs.add(name=tensor.name, datatype=tensor.dtype.oip, shape=value.shape)
         response, metadata = self.connection.call(
             "ModelInfer", request, what=f"model {self.name!r}", timeout=self.timeout if timeout is None else timeout
         )
         self.expectation.check(metadata, self.address)  # a pool may have been given another version meanwhile
-        return from_wire(response, self.outputs, model=self.name)
+        own = {tensor.name: values[tensor.name] for tensor in self.outputs if self.front and tensor.name in values}
+        answered = tuple(tensor for tensor in self.outputs if tensor.name not in own)
+        return own | from_wire(response, answered, model=self.name)
 
     def __deepcopy__(self, memo: dict[int, object]) -> "RemoteModel":
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reconnect, (self.expectation, self.address, self.timeout)
+        return _reconnect, (self.expectation, self.address, self.timeout, self.front and self.front.front)
 
 
 def connect(
@@ -148,17 +177,29 @@ def connect(
         timeout: seconds that one call may take; without it `INFC_TIMEOUT`, then 60.
 
     Raises:
-        ArtifactError: no pointer file, or one that is broken.
+        ArtifactError: no pointer file, or one that is broken, or the stages that run here are not what it names.
         PoolUnavailable, ModelNotFound, RemoteError: see `RemoteModel.connect`.
     """
     pointer = source if isinstance(source, Pointer) else read_pointer(source)
     settings = Settings.from_environment()
     endpoint = choose(pool, token, settings, pointer.pool)
     expectation = Expectation(pointer.model, pointer.digest, pointer.interface)
-    return RemoteModel.connect(expectation, endpoint, timeout=settings.timeout if timeout is None else timeout)
+    front = _local(pointer.front, pointer.model)  # first: without it nothing could be sent
+    return RemoteModel.connect(
+        expectation, endpoint, timeout=settings.timeout if timeout is None else timeout, front=front
+    )
 
 
-def _reconnect(expectation: Expectation, address: str, timeout: float) -> RemoteModel:
+def _local(front: Front | None, model: str) -> "LocalFront | None":
+    if front is None:
+        return None
+    from .front import LocalFront
+
+    return LocalFront(front, model=model)
+
+
+def _reconnect(expectation: Expectation, address: str, timeout: float, front: Front | None = None) -> RemoteModel:
     settings = Settings.from_environment()
     token = settings.token if settings.pool == address else None
-    return RemoteModel.connect(expectation, Endpoint(address, token), timeout=timeout)
+    name = expectation.name.partition(keys.METHOD_MARK)[0]
+    return RemoteModel.connect(expectation, Endpoint(address, token), timeout=timeout, front=_local(front, name))

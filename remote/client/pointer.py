@@ -12,8 +12,14 @@
     takes = [["ids", "either", true, ["tensor", "ids"]]]
     returns = ["tensor", "output_0"]
 
-The first line is the magic, the rest is TOML. Every field is required and no other is known. Reading one runs no
-code and opens no connection.
+The first line is the magic, the rest is TOML. Every field is required and no other is known, but for one: where the
+model's first stages run in the application, `[front]` names the artifact that holds them.
+
+    [front]
+    file = "model.pt.front.infc"
+    digest = "sha256:…"
+
+Reading a pointer runs no code and opens no connection.
 """
 
 import os
@@ -40,11 +46,20 @@ _HINT = "write it again with `infc codegen OUT.infc -o DIR --pointer model.pt`"
 
 
 @dataclass(frozen=True)
+class Front:
+    """The artifact with the stages that run in the application: the file beside the pointer, its manifest's digest."""
+
+    path: Path
+    digest: str
+
+
+@dataclass(frozen=True)
 class Pointer:
     """What a pointer file says.
 
     `model` is the name that the pool serves it under, `digest` that of the artifact's manifest, `interface` that of
-    its inputs and outputs, `pool` the default address, `methods` how each of its methods is called.
+    what the pool serves of it, `pool` the default address, `methods` how each of its methods is called, `front` what
+    runs in the application, None for nothing.
     """
 
     kind: Literal["module"]
@@ -53,6 +68,7 @@ class Pointer:
     interface: str
     pool: str
     methods: tuple[Signature, ...]
+    front: Front | None = None
 
 
 def is_pointer(source: object) -> bool:
@@ -115,18 +131,19 @@ def _parse(data: bytes, where: str) -> Pointer:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise refuse(f"no valid TOML after the first line: {error}") from error
     try:
-        return _checked(table)
+        return _checked(table, where)
     except (ValueError, RemoteError) as error:
         raise refuse(str(error)) from error
 
 
-def _checked(table: dict[str, object]) -> Pointer:
+def _checked(table: dict[str, object], where: str) -> Pointer:
     known = {field.name for field in fields(Pointer)}
-    if missing := sorted(known - table.keys()):
+    if missing := sorted(known - table.keys() - {"front"}):
         raise ValueError(f"field {missing[0]!r} is missing")
     if unknown := sorted(table.keys() - known):
         raise ValueError(f"unknown field {unknown[0]!r}")
     methods = _methods(table.pop("methods"))
+    front = _front(table.pop("front"), where) if "front" in table else None
     text: dict[str, str] = {}
     for name, value in table.items():
         if not isinstance(value, str):
@@ -141,7 +158,20 @@ def _checked(table: dict[str, object]) -> Pointer:
         if not _DIGEST.fullmatch(text[name]):
             raise ValueError(f"{name} is {text[name]!r}, expected 'sha256:' and 64 lower-case hexadecimal digits")
     pool = check_address(text["pool"])
-    return Pointer(kind, text["model"], text["digest"], text["interface"], pool, methods)
+    return Pointer(kind, text["model"], text["digest"], text["interface"], pool, methods, front)
+
+
+def _front(raw: object, where: str) -> Front:
+    match raw:
+        case {"file": str(file), "digest": str(digest), **rest} if not rest:
+            # A name and no path: what a pointer makes an application run lies beside it.
+            if file in ("", ".", "..") or not file.isprintable() or set(file) & set("/\\"):
+                raise ValueError(f"front.file is {file!r}, expected the name of a file beside the pointer")
+            if not _DIGEST.fullmatch(digest):
+                raise ValueError(f"front.digest is {digest!r}, expected 'sha256:' and 64 lower-case hexadecimal digits")
+            return Front(Path(where).parent / file, digest)
+        case _:
+            raise ValueError(f"front is {str(raw)[:60]}, expected a table with file and digest")
 
 
 def _methods(raw: object) -> tuple[Signature, ...]:

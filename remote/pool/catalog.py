@@ -9,6 +9,7 @@ from pathlib import Path
 from infc.errors import InfcError, UsageError
 
 from ...runtime.artifact import Artifact
+from ...runtime.artifact.parts import pool_side
 from ...runtime.memory.arena_backend import ArenaBacked
 from ...runtime.memory.migrator import Migrator
 from ...runtime.memory.paged import PagedArena
@@ -80,7 +81,7 @@ def open_models(
     models: list[Model] = []
     if folder is None:
         for path in names:
-            artifact = Artifact.open(path, check=True)
+            artifact = pool_side(Artifact.open(path, check=True))
             model = Model.of(artifact, load=_loads(keeping), allow_unverified=allow_unverified)
             models.append(_keep(migrator, model, artifact, keeping, None))
         return _distinct(models), migrator
@@ -88,6 +89,7 @@ def open_models(
     for name in map(str, names or [Path(model.name) for model in store.models()]):
         artifact = store.open(name)
         artifact.check(weights=False)
+        artifact = pool_side(artifact)
         model = Model.of(artifact, stored=name, load=_loads(keeping), allow_unverified=allow_unverified)
         models.append(_keep(migrator, model, artifact, keeping, store))
     if not models:

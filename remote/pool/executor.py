@@ -20,8 +20,10 @@ import numpy as np
 from infc.errors import ArtifactError, InfcError
 
 from ...runtime.artifact.dtypes import dtype_name, numpy_dtype
+from ...runtime.artifact.parts import pool_side
 from ...runtime.memory.pages import map_files
 from ...runtime.session import Session
+from ...runtime.sharing import SharedStages
 from ...runtime.store.opening import open_model
 from .channel import BlockingChannel, ChannelClosed
 from .handover import ArenaTaker
@@ -36,11 +38,12 @@ _PR_SET_NO_NEW_PRIVS = 38
 def serve(channel: BlockingChannel[Request], taker: ArenaTaker | None = None) -> None:
     """Answer messages until the controller is gone. With a `taker`, weights may come from an arena."""
     sessions: dict[str, Session] = {}
+    stages = SharedStages()  # the controller has hashed what it has attached
     while True:
         try:
             match channel.receive():
                 case Attach() as attach:
-                    channel.send(_answer_attach(attach, sessions, taker))
+                    channel.send(_answer_attach(attach, sessions, stages, taker))
                 case Release() as release:
                     channel.send(_answer_release(release, sessions))
                 case Infer() as infer:
@@ -49,10 +52,12 @@ def serve(channel: BlockingChannel[Request], taker: ArenaTaker | None = None) ->
             return
 
 
-def _answer_attach(message: Attach, sessions: dict[str, Session], taker: ArenaTaker | None) -> Attached | Failed:
+def _answer_attach(
+    message: Attach, sessions: dict[str, Session], stages: SharedStages, taker: ArenaTaker | None
+) -> Attached | Failed:
     start = time.perf_counter()
     try:
-        sessions[message.model] = _attach(message, taker)
+        sessions[message.model] = _attach(message, stages, taker)
     except InfcError as error:
         return _failure(error)
     except Exception:  # noqa: BLE001 (one model's defect is no reason to end those beside it)
@@ -70,7 +75,7 @@ def _answer_release(message: Release, sessions: Mapping[str, Session]) -> Releas
     return Released()
 
 
-def _attach(message: Attach, taker: ArenaTaker | None) -> Session:
+def _attach(message: Attach, stages: SharedStages, taker: ArenaTaker | None) -> Session:
     # The controller has hashed this file. It is not hashed again, but another artifact in its place is noticed.
     mapping = taker.mapping(message.model, message.slots) if taker and message.slots else nullcontext(map_files)
     folder = Path(message.path) if message.stored else None
@@ -81,7 +86,9 @@ def _attach(message: Attach, taker: ArenaTaker | None) -> Session:
                 f"expected {message.digest}",
                 hint="restart the pool to serve the new artifact",
             )
-        return Session.attach(artifact, target=message.target, load=message.load, map_slab=map_slab)
+        return Session.attach(
+            pool_side(artifact), target=message.target, load=message.load, map_slab=map_slab, shared=stages
+        )
 
 
 def _answer_infer(channel: BlockingChannel[Request], message: Infer, sessions: Mapping[str, Session]) -> None:

@@ -90,6 +90,11 @@ class Artifact:
         with closing_on_error(layout):
             return _load(layout, entry)
 
+    def seen_as(self, config: Config) -> "Artifact":
+        """The same artifact, with its digest, under a config made from its own: a part of the model. One file, open for
+        both of them."""
+        return Artifact(self._layout, self._layers, config, self.digest)
+
     @property
     def path(self) -> Path:
         return self._layout.path

@@ -1,16 +1,18 @@
-"""An artifact again: with another config, which is what `infc verify -o` makes of a report, or as it is."""
+"""An artifact again: as it is, in part, or with another config, which is what `infc verify -o` makes of a report."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from infc.errors import ArtifactError
 
 from .layout import FETCH_AGAIN
+from .oci import Descriptor
 from .reader import Artifact
 from .schema import Config
 from .sink import sync_folder, writing
 from .temporary import new_file, sweep
-from .writer import ArtifactWriter
+from .writer import ArtifactWriter, Form
 
 
 def rewrite(artifact: Artifact, out: str | os.PathLike[str], config: Config) -> str:
@@ -22,8 +24,28 @@ def rewrite(artifact: Artifact, out: str | os.PathLike[str], config: Config) -> 
     Raises:
         ArtifactError: a blob was changed, the config does not fit the blobs, or `out` cannot be written.
     """
-    with ArtifactWriter(out, form="dir" if artifact.path.is_dir() else "tar") as writer:
-        for layer in artifact.layers:
+    return _write(artifact, artifact.layers, out, config, "dir" if artifact.path.is_dir() else "tar")
+
+
+def extract(artifact: Artifact, out: str | os.PathLike[str], config: Config) -> str:
+    """Writes a part of `artifact` to the tar `out`: `config`, and of the modules and chunks those that it names.
+
+    Returns the new manifest's digest.
+
+    Raises:
+        ArtifactError: as for `rewrite`.
+    """
+    stages = [stage for build in config.targets for stage in build.stages]
+    named = {module.module for stage in stages for module in stage.modules}
+    named.update(chunk for stage in stages for chunk in stage.slab.chunks)
+    return _write(artifact, [layer for layer in artifact.layers if layer.digest in named], out, config, "tar")
+
+
+def _write(
+    artifact: Artifact, layers: Sequence[Descriptor], out: str | os.PathLike[str], config: Config, form: Form
+) -> str:
+    with ArtifactWriter(out, form=form) as writer:
+        for layer in layers:
             if writer.add_blob(artifact.read(layer.digest), layer.media_type) != layer.digest:
                 raise ArtifactError(f"{artifact.path}: blob {layer.digest} was changed", hint=FETCH_AGAIN)
         return writer.finish(config)

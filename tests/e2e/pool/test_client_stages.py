@@ -1,0 +1,174 @@
+"""A model in two places: its first stage in the application, the rest in a pool, and no input on the wire."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+import infc
+from infc.cli import main
+from infc.errors import ArtifactError, InvalidInput, RemoteError
+from infc.remote.client import connect
+from infc.runtime.artifact import Artifact
+
+from support.heads import body_reference, headed_reference, write_headed
+from support.pool import Pool, serving
+from support.wire import tapped
+
+X = np.random.default_rng(5).standard_normal((2, 8), np.float32)
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_headed(tmp_path_factory.mktemp("split") / "m.infc", 3, placements=("client", "pool"), name="m")
+
+
+@pytest.fixture(scope="module")
+def pool(artifact: Path) -> Iterator[Pool]:
+    with serving(artifact) as running:
+        yield running
+
+
+def codegen(artifact: Path, pointer: Path, *options: str, code: int = 0) -> str:
+    arguments = ["codegen", str(artifact), "-o", str(pointer.parent / "client"), "--pointer", str(pointer), *options]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+@pytest.fixture
+def pointer(artifact: Path, pool: Pool, tmp_path: Path) -> Path:
+    codegen(artifact, tmp_path / "model.pt", "--pool", pool.address)
+    return tmp_path / "model.pt"
+
+
+def test_codegen_writes_the_pointer_and_the_front_beside_it(artifact: Path, pointer: Path) -> None:
+    front = pointer.with_name("model.pt.front.infc")
+    with Artifact.open(front, check=True) as opened:
+        assert [stage.name for stage in opened.config.stages] == ["body"]
+        assert opened.size < artifact.stat().st_size
+    assert front.name in pointer.read_text()
+
+
+def test_the_application_calls_it_as_ever(pointer: Path) -> None:
+    answer = infc.load(pointer)(torch.from_numpy(X))
+    torch.testing.assert_close(answer, torch.from_numpy(headed_reference(X, 3)), rtol=1e-5, atol=1e-5)
+
+
+def test_no_input_is_on_the_wire(pointer: Path, pool: Pool, tmp_path: Path) -> None:
+    with tapped(pool.address) as tap:
+        model = connect(pointer, pool=tap.address)
+        answer = model.infer({"x": X})["z"]
+        sent = bytes(tap.sent)
+    np.testing.assert_allclose(np.asarray(answer, np.float32), headed_reference(X, 3), rtol=1e-5, atol=1e-5)
+    assert all(X[row, column : column + 2].tobytes() not in sent for row in range(2) for column in range(7))
+    assert body_reference(X)[0, :1].tobytes()[1:] in sent or b"body_0" in sent  # the relay does see what is sent
+
+
+def test_the_same_model_in_one_place_does_send_it(tmp_path: Path) -> None:
+    whole = write_headed(tmp_path / "whole.infc", 3)
+    codegen(whole, tmp_path / "model.pt")
+    with serving(whole) as pool, tapped(pool.address) as tap:
+        connect(tmp_path / "model.pt", pool=tap.address).infer({"x": X})
+        assert X.tobytes() in bytes(tap.sent)
+
+
+def test_the_pool_holds_its_own_stages_only_and_takes_no_input_of_the_model(pool: Pool, artifact: Path) -> None:
+    metadata = pool.call("ModelMetadata", name="m")
+    assert [tensor.name for tensor in metadata.inputs] == ["body_0"]
+    [executor] = pool.executors()
+    maps = Path(f"/proc/{executor}/maps").read_text().splitlines()
+    ranges = [line.split()[0].split("-") for line in maps if line.endswith(str(artifact))]
+    assert 0 < sum(int(end, 16) - int(start, 16) for start, end in ranges) < 2 << 20
+
+
+def test_what_the_model_does_not_take_is_said_before_anything_is_sent(pointer: Path, pool: Pool) -> None:
+    with tapped(pool.address) as tap:
+        model = connect(pointer, pool=tap.address)
+        before = len(tap.sent)
+        with pytest.raises(InvalidInput, match="x"):
+            model.infer({"x": X.astype(np.float64)})
+        with pytest.raises(InvalidInput, match="'x' of model 'm' is missing"):
+            model.infer({})
+        assert len(tap.sent) == before
+
+
+AFTER_A_FORK = """
+import os, pickle, sys
+import numpy as np
+from infc.remote.client import connect
+model = connect(sys.argv[1])
+x = np.ones((2, 8), "f4")
+here = model.infer({"x": x})["z"]
+again = pickle.loads(pickle.dumps(model))
+assert np.array_equal(again.infer({"x": x})["z"], here)
+child = os.fork()
+if child == 0:
+    os._exit(0 if np.allclose(model.infer({"x": x})["z"], here) else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_copy_and_a_child_run_their_own(pointer: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", AFTER_A_FORK, str(pointer)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_another_front_than_the_pointer_s_does_not_run(pointer: Path, tmp_path: Path) -> None:
+    front = pointer.with_name("model.pt.front.infc")
+    other = write_headed(tmp_path / "other.infc", 3, placements=("client", "pool"), name="other")
+    codegen(other, tmp_path / "other.pt")
+    right = front.read_bytes()
+    front.write_bytes((tmp_path / "other.pt.front.infc").read_bytes())
+    with pytest.raises(ArtifactError, match="the pointer to 'm' names sha256:"):
+        infc.load(pointer)
+    front.write_bytes(right[:-100_000] + bytes(100_000))
+    with pytest.raises(ArtifactError):
+        infc.load(pointer)
+    front.unlink()
+    with pytest.raises(ArtifactError, match="which is not there") as caught:
+        infc.load(pointer)
+    assert "infc codegen --pointer" in caught.value.hint
+
+
+def test_without_iree_it_says_what_to_install(pointer: Path) -> None:
+    program = (
+        "import sys; sys.modules['iree'] = None\n"
+        "from infc.remote.client import connect\n"
+        "from infc.errors import RemoteError\n"
+        f"try: connect({str(pointer)!r})\n"
+        "except RemoteError as error: print(error.message, '|', error.hint)\n"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "run in this process, which needs 'iree" in found
+    assert "pip install 'infc[pool]'" in found
+
+
+def test_a_client_package_cannot_do_it(artifact: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["codegen", str(artifact), "-o", str(tmp_path / "client")])
+    assert result.exit_code != 0
+    assert "which a client package cannot do" in result.output
+    assert not (tmp_path / "client").exists()
+
+
+def test_a_checkpoint_in_the_pointer_s_place_stays(artifact: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    assert "is not overwritten" in codegen(artifact, tmp_path / "model.pt", code=5)
+    assert not (tmp_path / "model.pt.front.infc").exists()
+
+
+def test_a_pool_that_serves_another_cut(pointer: Path, tmp_path: Path) -> None:
+    whole = write_headed(tmp_path / "whole.infc", 3, name="m")
+    with serving(whole) as other, pytest.raises(RemoteError, match="expected was"):
+        connect(pointer, pool=other.address)
+
+
+@pytest.mark.parametrize(("placements", "message"), [(("pool", "client"), "is to stay in the application")])
+def test_a_cut_that_cannot_be(tmp_path: Path, placements: tuple[str, str], message: str) -> None:
+    path = write_headed(tmp_path / "m.infc", 3, placements=placements)
+    assert message in codegen(path, tmp_path / "model.pt", code=5)
