@@ -4,12 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TRITON := $(VENV)/triton
+NODE := $(VENV)/node
 BENCHES := attach call coldstart compile memory
 TORCH := torch==2.13.0
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup drivers demo test lint lit pytest format docs bench zoo constraints clean
+.PHONY: help setup drivers node demo test lint lit pytest format docs bench zoo constraints clean
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,8 +34,11 @@ lit: $(STAMP) ## the passes and dialects, as text in and text out
 drivers: ## a Vulkan device in software, for the tests; says why where it cannot be installed
 	@./.ci/drivers
 
-pytest: $(STAMP) $(TRITON)/.installed drivers ## the tests in Python
-	INFC_TEST_TRITON=$(TRITON)/bin/python $(BIN)/pytest
+pytest: $(STAMP) $(TRITON)/.installed drivers node ## the tests in Python
+	INFC_TEST_TRITON=$(TRITON)/bin/python INFC_TEST_NODE=$(NODE) $(BIN)/pytest
+
+node: ## packages for the tests' clients in TypeScript and JavaScript; says why where they cannot be installed
+	@./.ci/node $(NODE)
 
 format: $(STAMP) ## let ruff rewrite the sources
 	$(BIN)/ruff check --fix .
