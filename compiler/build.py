@@ -11,7 +11,7 @@ from torch_mlir import ir
 
 from infc.errors import CompileError
 
-from ..passes import pipeline
+from ..passes import named
 from ..passes.cost import flops
 from ..passes.runner import make_context
 from ..runtime.artifact import MODULE_MEDIA_TYPE, ArtifactWriter, ModuleBuild, Slab, StageBuild, TargetBuild
@@ -91,16 +91,16 @@ def lower(job: Job, tools: Tools) -> str:
     if not job.imported.lowering:  # a stage, cut out of a program that was lowered
         return job.imported.text
     tools.temps.write(f"torch{job.label}.mlir", job.imported.text)
-    linalg, shared = optimize(job.imported.text, [job.imported.lowering, pipeline.SHARED], tools)
+    linalg, shared = optimize(job.imported.text, [job.imported.lowering, named.SHARED], tools)
     tools.temps.write(f"linalg{job.label}.mlir", linalg)
     return shared
 
 
-def lay_out(text: str, packing: str, label: str, tools: Tools, *, several: bool = False) -> Lowered:
-    """The lowered program with its weights in the layout that the pass `packing` gives them."""
+def lay_out(text: str, target: Target, label: str, tools: Tools, *, several: bool = False) -> Lowered:
+    """The lowered program with its weights in the layout and the types that the target wants."""
     # What IREE is given has no locations: a path of this machine is to get into no artifact.
-    named = f"{packing}{{by-layout=1}}" if several and packing else packing
-    infer, bare = optimize(text, [pipeline.layout(named), f"{pipeline.FOR_IREE},strip-debuginfo"], tools)
+    layout = named.layout(target.packing, target.storage, by_layout=several)
+    infer, bare = optimize(text, [layout, f"{named.FOR_IREE},strip-debuginfo"], tools)
     tools.temps.write(f"infer{label}.mlir", infer)
     tools.temps.write(f"iree{label}.mlir", bare)
     return Lowered(bare, *_read(infer))
@@ -133,7 +133,7 @@ def build_all(
         text, job = shared[build.job.label], build.job
         if isinstance(text, CompileError):
             return text
-        return _tried(job, lambda: lay_out(text, build.target.packing, label(build), tools, several=job.several))
+        return _tried(job, lambda: lay_out(text, build.target, label(build), tools, several=job.several))
 
     def part(build: Build) -> Part | CompileError:
         found, job, target = lowered[build.job.label, build.target.packing], build.job, build.target

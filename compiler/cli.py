@@ -14,6 +14,7 @@ from .options import (
     dynamic_options,
     limit_options,
     limits_of,
+    middle_options,
     request_of,
     source_options,
 )
@@ -37,6 +38,7 @@ _SEED = click.IntRange(0, 2**63 - 1)
 @source_options
 @dynamic_options
 @cutting_options
+@middle_options
 @limit_options
 @click.option("--no-cache", is_flag=True, help="Do everything anew, and keep nothing for the next time.")
 @click.option("--save-temps", type=click.Path(path_type=Path), help="Keep the IR of every stage in this directory.")
@@ -63,6 +65,7 @@ def compile_(
     from .cache_folder import cache_folder
     from .driver import CompileOptions, compile_model
     from .guest import user_code
+    from .middle import middle_of
 
     options = CompileOptions(
         name=name,
@@ -75,6 +78,7 @@ def compile_(
         cache=None if no_cache else cache_folder(),
         dynamic=dynamic_of(described),
         cutting=cutting_of(described),
+        middle=middle_of(described),
         request=request_of(described),
     )
     with user_code(), _progress() as observer:

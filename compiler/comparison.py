@@ -47,9 +47,12 @@ class Disagreement:
     blurred: bool = False
 
 
-def compare(spec: TensorSpec, expected: np.ndarray, actual: np.ndarray) -> Gap | Disagreement:
-    """The distance of `actual` from `expected`, judged by the tolerance of the output's dtype."""
-    tolerance = TOLERANCES.get(spec.dtype, 0.0)
+def compare(spec: TensorSpec, expected: np.ndarray, actual: np.ndarray, accepted: float = 0.0) -> Gap | Disagreement:
+    """The distance of `actual` from `expected`, judged by the tolerance of the output's dtype.
+
+    `accepted` is the relative error that narrower weights may cost, where that is more.
+    """
+    tolerance = max(TOLERANCES.get(spec.dtype, 0.0), accepted)
     if expected.shape != actual.shape or expected.dtype != actual.dtype:
         return Disagreement(
             f"PyTorch gives {expected.dtype}{list(expected.shape)}, the compiled model "
@@ -70,9 +73,11 @@ def compare(spec: TensorSpec, expected: np.ndarray, actual: np.ndarray) -> Gap |
     )
 
 
-def judge(spec: TensorSpec, expected: np.ndarray, actual: np.ndarray, exact: np.ndarray) -> Gap | Disagreement:
+def judge(
+    spec: TensorSpec, expected: np.ndarray, actual: np.ndarray, exact: np.ndarray, accepted: float = 0.0
+) -> Gap | Disagreement:
     """As `compare`, by the distance of both from `exact`, PyTorch's answer in double precision."""
-    plain = compare(spec, expected, actual)
+    plain = compare(spec, expected, actual, accepted)
     if isinstance(plain, Gap) or exact.shape != expected.shape or actual.shape != expected.shape:
         return plain
     if spec.dtype not in TOLERANCES:
@@ -85,8 +90,8 @@ def judge(spec: TensorSpec, expected: np.ndarray, actual: np.ndarray, exact: np.
     finite = decided & np.isfinite(_wide(expected))
     _, own = _distance(exact, expected, finite)
     absolute, relative = _distance(exact, actual, finite)
-    tolerance = max(TOLERANCES[spec.dtype], ROUNDING * own)
-    if tolerance > _MEANINGLESS:
+    tolerance = max(TOLERANCES[spec.dtype], accepted, ROUNDING * own)
+    if ROUNDING * own > max(_MEANINGLESS, accepted):
         return Disagreement(
             f"PyTorch in {spec.dtype} is itself {own:.3g} of the largest value away from f64", blurred=True
         )

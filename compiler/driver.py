@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -12,7 +12,7 @@ import torch
 
 from infc.errors import ArtifactError, CompileError, UsageError
 
-from ..runtime.artifact import Artifact, ArtifactWriter, Config, TargetBuild, VerifyReport
+from ..runtime.artifact import Artifact, ArtifactWriter, Config, Middle, TargetBuild, VerifyReport
 from ..runtime.targets import missing_device, obstacle
 from . import targets
 from .build import StageParts, build_all, write
@@ -29,6 +29,7 @@ from .finished import Lookup, Shelf
 from .identity import source_digest
 from .importer import import_program
 from .methods import merged, new_config, with_builds
+from .middle import storage_passes
 from .plan import STAGE, Entry, Stages, decide, entries
 from .rpc_module import add_service
 from .service import describe
@@ -59,6 +60,7 @@ class CompileOptions:
     cache: Path | None = field(default_factory=cache_folder)
     dynamic: Dynamic = field(default_factory=Dynamic)  # the dims that vary
     cutting: Cutting = field(default_factory=Cutting)  # into stages
+    middle: Middle = field(default_factory=Middle)  # the passes that run, and the types of the weights in the slab
     request: Request = field(default_factory=Request)  # what is said about the source beside its name
 
 
@@ -92,7 +94,8 @@ def compile_model(
     """
     options = options or CompileOptions()
     _check(options)
-    chosen = [targets.lookup(name) for name in options.targets]
+    storage = storage_passes(options.middle)
+    chosen = [replace(targets.lookup(name), storage=storage) for name in options.targets]
     clock = _Clock(observer or (lambda _: nullcontext()))
     temps = Temps(options.temps, options.cache / "failures" if options.cache else None)
     # The writer first: an output that cannot be written is told before minutes of work
@@ -138,7 +141,7 @@ def _made(
         imported = [import_program(each, weights) for each in programs]
         source, doubles = source_digest(programs, weights), _has_doubles(programs, weights)
         methods = entries(programs, imported, decided, weights, doubles=doubles)
-    config = new_config(options.name or _default_name(traced[0].source.name), programs, source)
+    config = new_config(options.name or _default_name(traced[0].source.name), programs, source, options.middle)
     if options.cutting:
         check_methods(methods)
         in_stages = build_stages(methods[0], options.cutting, chosen, tools, stage)
@@ -188,6 +191,7 @@ def _asked(options: CompileOptions, chosen: Sequence[targets.Target]) -> list[st
         options.request,
         options.dynamic,
         options.cutting,
+        options.middle,
     ]
     return [*map(repr, said), *devices]
 

@@ -13,6 +13,7 @@ from ..runtime.artifact import (
     Interface,
     MemoryStep,
     Method,
+    Middle,
     Stage,
     TargetBuild,
     Toolchain,
@@ -50,7 +51,7 @@ def merged(methods: Sequence[Method], reports: Sequence[VerifyReport]) -> Verify
     )
 
 
-def new_config(name: str, programs: Sequence[Program], source: str) -> Config:
+def new_config(name: str, programs: Sequence[Program], source: str, middle: Middle) -> Config:
     """The config of a model that nothing is built for yet."""
     methods = tuple(program.method for program in programs)
     return Config(
@@ -69,6 +70,7 @@ def new_config(name: str, programs: Sequence[Program], source: str) -> Config:
         targets=(),
         memory_plan=(),
         cost=Cost(flops=0, bytes_touched=0, activation_peak=0),
+        middle=middle,
     )
 
 

@@ -52,6 +52,27 @@ _CUTTING = (
     ),
 )  # fmt: skip
 
+_MIDDLE = (
+    click.option(
+        "--pipeline", default="default", show_default=True, metavar="NAME",
+        help="What the passes aim at: default, size (8 bits, tables in bf16) or latency.",
+    ),
+    click.option(
+        "--quantize", metavar="BITS[,group=N][,asymmetric]",
+        help="Store the matrices of products as integers of 8 or 4 bits; one scale a row, or one for N elements of it "
+        "(64 by default for 4 bits).",
+    ),
+    click.option(
+        "--cast-weights", type=click.Choice(["bf16", "f16"]),
+        help="Store other matrices and tables in two bytes an element; it is computed in f32 as before.",
+    ),
+    click.option(
+        "--tolerance", type=click.FloatRange(0, 1, min_open=True), metavar="ERROR",
+        help="The largest error that these may cost, relative to an output's largest value; by default 0.25 for "
+        "4 bits, 0.1 for 8, 0.05 for bf16, 0.01 for f16.",
+    ),
+)  # fmt: skip
+
 _LIMITS = (
     click.option("-j", "--jobs", type=click.IntRange(1), help="Tools that run at a time; as many as cores by default."),
     click.option(
@@ -75,6 +96,13 @@ def source_options(command: Callable[..., None]) -> Callable[..., None]:
 def limit_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give `command` the options that bound its tools; `limits_of` reads their values."""
     for option in reversed(_LIMITS):
+        command = option(command)
+    return command
+
+
+def middle_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the options about passes and storage; `compiler.middle.middle_of` reads their values."""
+    for option in reversed(_MIDDLE):
         command = option(command)
     return command
 

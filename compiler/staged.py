@@ -1,7 +1,7 @@
 """A model in stages: cut, and every stage built for the targets of its placement."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -83,6 +83,8 @@ def _ways(found: Cut, targets: Sequence[Target]) -> list[tuple[str, Mapping[str,
     """The ways to run the model, one for each target: it is that of the stages whose placements name none."""
     ways: dict[str, Mapping[str, Target]] = {}
     for target in targets:
-        places = {piece.name: target_of(piece.placement) or target for piece in found.pieces}
+        places = {
+            piece.name: replace(target_of(piece.placement) or target, storage=target.storage) for piece in found.pieces
+        }
         ways.setdefault("+".join(dict.fromkeys(each.name for each in places.values())), places)
     return list(ways.items())

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from infc.errors import UsageError
 
+from ..passes.named import PACK
 from ..runtime.artifact import Device
 from ..runtime.host import cpu_features
 
@@ -16,7 +17,8 @@ class Target:
 
     `device` is the IREE device that runs it, `machine` the processor (as `uname -m` has it) that its machine code is
     for, empty where only the device matters. `packing` is the pipeline that gives the weights their layout: targets of
-    one packing share the IR and the slab, targets of one layout the slab.
+    one packing share the IR and the slab, targets of one layout the slab. `storage` are the passes behind it that say
+    in which types the weights lie, the same for all targets of one compile.
     """
 
     name: str
@@ -24,11 +26,11 @@ class Target:
     flags: tuple[str, ...]
     machine: str = ""
     packing: str = ""
+    storage: str = ""
 
 
 # Tiles of 16×1 are for AVX-512. With 128 and 256-bit registers the pinned IREE computes wrong numbers from them, or
 # right ones 30 times slower than without any packing.
-_PACK = "infer-pack-weights"
 
 _CPU = (
     "--iree-hal-target-device=local",
@@ -58,7 +60,7 @@ def _gpu(name: str, device: Device, *flags: str) -> Target:
 
 
 def _host_packing() -> str:
-    return _PACK if "avx512f" in cpu_features() else ""
+    return PACK if "avx512f" in cpu_features() else ""
 
 
 TARGETS = {
@@ -66,7 +68,7 @@ TARGETS = {
     for target in (
         Target("cpu", "local-task", (*_CPU, "--iree-llvmcpu-target-cpu=host"), platform.machine(), _host_packing()),
         _cpu("cpu:x86-64-v3", "x86_64", "x86-64-v3"),
-        _cpu("cpu:x86-64-v4", "x86_64", "x86-64-v4", _PACK),
+        _cpu("cpu:x86-64-v4", "x86_64", "x86-64-v4", PACK),
         _cpu("cpu:aarch64", "aarch64", "generic"),
         _gpu("vulkan", "vulkan", f"--iree-vulkan-target-features={_VULKAN_FEATURES}"),
         *(_gpu(f"cuda:{arch}", "cuda", f"--iree-cuda-target={arch}") for arch in ("sm_80", "sm_86", "sm_89")),

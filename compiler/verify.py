@@ -9,7 +9,7 @@ import torch
 
 from infc.errors import SourceError, VerifyError
 
-from ..runtime.artifact import Artifact, LeftOut, OutputCheck, TensorSpec, Values, VerifyReport
+from ..runtime.artifact import Artifact, LeftOut, Middle, OutputCheck, TensorSpec, Values, VerifyReport
 from ..runtime.session import Session
 from ..runtime.shapes import sized
 from .comparison import Disagreement, Gap, compare, judge, to_numpy
@@ -23,6 +23,10 @@ _HINT_BLURRED = (
     "no comparison can tell right from wrong there: give example inputs of the size that the model is used with"
 )
 _TIES = "the order of equal values, which PyTorch's sort and topk leave open, is that of their places here"
+_HINT_ROUNDED = (
+    "the weights are stored in fewer bits: give them more, or smaller groups (--quantize 4,group=32), or accept the "
+    "error with --tolerance"
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def verify(
             inputs give.
     """
     reference = Reference(program)
-    record = _Record(program.source.reference)
+    record = _Record(program.source.reference, artifact.config.middle)
     with Session.attach(artifact, target=target) as session:
         for trial in draw_trials(program, reference, trials, seed, sizes, visible):
             if isinstance(trial, LeftOut):
@@ -154,22 +158,23 @@ def _compare_all(
     program: Program, reference: Reference, trial: Trial, actual: Mapping[str, np.ndarray], record: "_Record"
 ) -> None:
     exact: Tensors | None = None
+    accepted = record.middle.tolerance or 0.0
     flushed: Tensors | None = None
     ordered: Tensors | None = None
     for spec in program.method.outputs:
         expected = to_numpy(trial.expected[spec.name])
-        found = compare(spec, expected, actual[spec.name])
+        found = compare(spec, expected, actual[spec.name], accepted)
         if isinstance(found, Disagreement) and trial.values == "smallest":
             flushed = flushed or reference.flushed(trial.inputs)
             if flushed:
-                found = _either(found, compare(spec, to_numpy(flushed[spec.name]), actual[spec.name]))
+                found = _either(found, compare(spec, to_numpy(flushed[spec.name]), actual[spec.name], accepted))
         if isinstance(found, Disagreement):
             exact = exact or reference.exact(trial.inputs)
             if exact:
-                found = judge(spec, expected, actual[spec.name], to_numpy(exact[spec.name]))
+                found = judge(spec, expected, actual[spec.name], to_numpy(exact[spec.name]), accepted)
         if isinstance(found, Disagreement):
             ordered = ordered or reference.in_order(trial.inputs)
-            other = compare(spec, to_numpy(ordered[spec.name]), actual[spec.name]) if ordered else found
+            other = compare(spec, to_numpy(ordered[spec.name]), actual[spec.name], accepted) if ordered else found
             if isinstance(other, Gap):
                 found = other
                 record.leave_out(trial, f"output {spec.name!r}: {_TIES}")
@@ -185,6 +190,7 @@ class _Record:
     """The worst of each kind and output, and what was left out."""
 
     reference: str
+    middle: Middle
     worst: dict[tuple[Values, str], Gap] = field(default_factory=dict[tuple[Values, str], Gap])
     left_out: list[LeftOut] = field(default_factory=list[LeftOut])
 
@@ -196,7 +202,7 @@ class _Record:
         """
         if isinstance(found, Disagreement):
             if not found.blurred or trial.values == "random":
-                hint = _HINT_BLURRED if found.blurred else _HINT
+                hint = _HINT_BLURRED if found.blurred else _HINT if self.middle.tolerance is None else _HINT_ROUNDED
                 raise VerifyError(
                     f"output {spec.name!r}, {trial}: {found.why.replace('PyTorch', self.reference)}", hint=hint
                 )

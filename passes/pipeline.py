@@ -1,4 +1,4 @@
-"""Pipelines: MLIR's textual syntax over infc's passes and upstream's, and the named ones that the compiler runs."""
+"""Pipelines: MLIR's textual syntax over infc's passes and upstream's. The named ones are in `named.py`."""
 
 from typing import Any
 
@@ -9,50 +9,9 @@ from infc.errors import CompileError
 
 from .base import Pass, PassError
 from .diagnostics import Diagnostics
+from .named import PIPELINES
 from .registry import is_ours, lookup
 from .steps import Observer, expanded, split
-
-# The compiler's middle, up to where the target matters.
-SHARED = ",".join(
-    [
-        "infer-raise-weights",
-        # Equal weights become one before packing, so that a tied pair is packed once.
-        "infer-dedupe-weights",
-        "infer-drop-empty-loops",
-        "canonicalize",
-        "cse",
-        # Before anything moves the index computation away from the load that it guards.
-        "infer-guard-gathers",
-        "infer-guard-scatters",
-        "infer-exact-math",
-        "infer-exact-unary",
-        # After what brings angles back to one turn.
-        "infer-exact-doubles",
-    ]
-)
-
-# The last of it, which writes IREE's dialects. The copies come after every pass that could make two of them one.
-FOR_IREE = "infer-lower-weights,infer-limit-bindings,infer-own-destinations"
-
-
-def layout(packing: str) -> str:
-    """The rest of it for one layout of the weights, which the pass `packing` makes; empty: as PyTorch has them."""
-    # After CSE: two transposes of one weight are one by now, and a weight with one user is what packing looks for.
-    passes = [packing, "canonicalize", "cse", "infer-verify-contract{level=1}"]
-    return ",".join(each for each in passes if each)
-
-
-# All of it, for a CPU with registers for tiles of 16 rows.
-DEFAULT = f"{SHARED},{layout('infer-pack-weights')}"
-
-# By name, as `infc-opt --pass-pipeline=size` takes them. `default` is what the driver runs for such a CPU.
-NAMED = {
-    "default": DEFAULT,
-    # As few bytes as 8 bits allow. Packing first: the integers then lie in tiles as well. What is left of the matrices,
-    # tables above all, is halved.
-    "size": f"{SHARED},{layout('infer-pack-weights,infer-quantize-weights{bits=8},infer-cast-weights{dtype=bf16}')}",
-}
-
 
 # What brings the torch dialect down to linalg on tensors; MLIR expands both.
 TORCH_TO_LINALG = "torchdynamo-export-to-torch-backend-pipeline,torch-backend-to-linalg-on-tensors-backend-pipeline"
@@ -93,10 +52,10 @@ def run(module: ir.Operation, text: str, observer: Observer | None = None) -> No
 def elements(text: str) -> list[str]:
     """The elements of a pipeline's text, with or without `builtin.module(…)` around it.
 
-    The name of one of `NAMED` stands for its elements. Raises CompileError when it is none.
+    The name of one of `PIPELINES` stands for its elements. Raises CompileError when it is none.
     """
     body = text.strip()
-    body = NAMED.get(body, body)
+    body = PIPELINES.get(body, body)
     if body.startswith("builtin.module("):
         if not body.endswith(")"):
             raise _bad(text, "the parenthesis after builtin.module is not closed")

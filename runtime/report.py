@@ -9,7 +9,7 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from .artifact import Artifact, Config, StageBuild, TensorSpec
+from .artifact import Artifact, Config, Middle, StageBuild, TensorSpec
 from .artifact.dtypes import dtype_name
 from .inputs import describe
 from .targets import unverified
@@ -55,6 +55,8 @@ def show_artifact(artifact: Artifact, interface: str, console: Console, *, weigh
         ("source", config.source),
         ("size", f"{decimal(artifact.size)} in {artifact.blob_count} blobs"),
         ("made with", f"infc {tools.infc}, torch {tools.torch}, torch-mlir {tools.torch_mlir}, IREE {tools.iree}"),
+        ("pipeline", _pipeline(config.middle)),
+        ("weights", _storage(config)),
         ("one call", f"{config.cost.flops:,} FLOPs, touches {decimal(config.cost.bytes_touched)}, "
                      f"activations up to {decimal(config.cost.activation_peak)}"),
     ]  # fmt: skip
@@ -71,6 +73,24 @@ def show_artifact(artifact: Artifact, interface: str, console: Console, *, weigh
     for build in config.targets:
         if build.verify is None:
             console.print(Text(f"target {_printable(build.target)} is not verified: {unverified(build)}", "bold red"))
+
+
+def _pipeline(middle: Middle) -> str:
+    parts = [middle.pipeline]
+    parts += [f"quantize {middle.quantize}"] if middle.quantize else []
+    parts += [f"cast {middle.cast}"] if middle.cast else []
+    parts += [f"error up to {middle.tolerance:g} accepted"] if middle.tolerance is not None else []
+    return ", ".join(parts)
+
+
+def _storage(config: Config) -> str:
+    """How many bytes lie in which type, the most first, for the target that is preferred."""
+    totals: dict[str, int] = {}
+    for stage in config.targets[0].stages:
+        for weight in stage.slab.weights:
+            totals[weight.dtype] = totals.get(weight.dtype, 0) + weight.length
+    ranked = sorted(totals.items(), key=lambda item: -item[1])
+    return ", ".join(f"{dtype} {decimal(size)}" for dtype, size in ranked) or "none"
 
 
 def _interface(config: Config) -> Table:

@@ -274,6 +274,21 @@ class Toolchain(Struct, frozen=True, kw_only=True):
     iree: str
 
 
+class Middle(Struct, frozen=True, kw_only=True):
+    """What the compiler's middle was asked for.
+
+    `pipeline` is the named pipeline. `quantize` says how matrices are stored as integers (`8`, or `4,group=64`, perhaps
+    with `,asymmetric`), `cast` in which type the other matrices and tables are (`bf16`, `f16`); empty where they are as
+    PyTorch has them. `tolerance` bounds the error that this may cost, relative to an output's largest value; None where
+    nothing is rounded.
+    """
+
+    pipeline: str = "default"
+    quantize: str = ""
+    cast: str = ""
+    tolerance: float | None = None
+
+
 class Config(Struct, frozen=True, kw_only=True):
     """The config blob of an artifact.
 
@@ -291,3 +306,4 @@ class Config(Struct, frozen=True, kw_only=True):
     targets: tuple[TargetBuild, ...]
     memory_plan: tuple[MemoryStep, ...]
     cost: Cost
+    middle: Middle = Middle()

@@ -11,7 +11,7 @@ from torch_mlir import ir
 
 from infc.compiler.targets import TARGETS
 from infc.compiler.weights import WeightTable, WeightUse, weight_uses
-from infc.passes import pipeline
+from infc.passes import named, pipeline
 from infc.passes.runner import make_context
 
 
@@ -22,7 +22,7 @@ def run(
     module = ir.Module.parse(text, make_context()).operation
     pipeline.run(module, f"{passes},canonicalize,cse,infer-verify-contract{{level=1}}" if passes else "canonicalize")
     uses = weight_uses(module)
-    pipeline.run(module, pipeline.FOR_IREE)
+    pipeline.run(module, named.FOR_IREE)
     code = compiler.compile_str(module.get_asm(), extra_args=list(TARGETS["cpu"].flags))
     table = WeightTable()
     for key, tensor in weights.items():

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch_mlir import ir
 
 from infc.errors import CompileError
-from infc.passes import pipeline, registry
+from infc.passes import named, pipeline, registry
 from infc.passes.pack_weights import PackWeights
 
 
@@ -43,4 +43,4 @@ def test_a_pass_that_fails_says_which_and_why() -> None:
 
 
 def test_the_default_pipeline_parses() -> None:
-    pipeline.parse(pipeline.DEFAULT, ir.Context())
+    pipeline.parse(named.PIPELINES["default"], ir.Context())

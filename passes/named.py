@@ -1,0 +1,57 @@
+"""The pipelines of the compiler's middle: which passes, in which order, and why in that order.
+
+`infc compile --pipeline NAME` runs one of `NAMES`; `infc-opt --pass-pipeline=NAME` runs the same for a CPU with
+AVX-512.
+"""
+
+# Up to where the target matters: what every target shares.
+SHARED = ",".join(
+    [
+        "infer-raise-weights",
+        # Equal weights become one before packing, so that a tied pair is packed once.
+        "infer-dedupe-weights",
+        "canonicalize",
+        "cse",
+        # Before anything moves the index computation away from the load that it guards.
+        "infer-guard-gathers",
+        "infer-guard-scatters",
+        "infer-exact-math",
+        "infer-exact-unary",
+        # After what brings angles back to one turn.
+        "infer-exact-doubles",
+    ]
+)
+
+# How the weights of matrix products lie for a CPU with registers for tiles of 16 rows.
+PACK = "infer-pack-weights"
+
+# The last of it, which writes IREE's dialects. The copies come after every pass that could make two of them one.
+FOR_IREE = "infer-lower-weights,infer-own-destinations"
+
+# What each pipeline does to the weights between packing and the end; `default` computes with what PyTorch has.
+#
+# - `size`: as few bytes as 8 bits allow. Packing first: the integers then lie in tiles as well, and are multiplied as
+#   they lie. What is left of the matrices, tables above all, is halved.
+# - `latency`: what a program does to weights on every call is done once. Packing first here too: it looks for the
+#   transposes that folding takes away.
+NAMES = {
+    "default": "",
+    "size": "infer-quantize-weights{bits=8},infer-cast-weights{dtype=bf16}",
+    "latency": "infer-fold-weight-transforms",
+}
+
+
+def layout(packing: str = "", storage: str = "", *, by_layout: bool = False) -> str:
+    """The rest of the middle for one layout of the weights.
+
+    `packing` is the pass that makes it, or nothing: as PyTorch has them. `storage` are the passes behind it that say in
+    which types the weights lie. `by_layout` calls packed weights after their layouts too.
+    """
+    named = f"{packing}{{by-layout=1}}" if packing and by_layout else packing
+    # Two transposes of one weight are one by now, after CSE, and a weight with one user is what packing looks for.
+    passes = [named, storage, "canonicalize", "cse", "infer-verify-contract{level=1}"]
+    return ",".join(each for each in passes if each)
+
+
+# All of it by name, for a CPU with AVX-512.
+PIPELINES = {name: f"{SHARED},{layout(PACK, storage)}" for name, storage in NAMES.items()}

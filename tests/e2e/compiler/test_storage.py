@@ -1,0 +1,91 @@
+"""`--quantize`, `--cast-weights` and `--pipeline`: smaller artifacts whose error is known, and bounded."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infc.compiler import CompileOptions, compile_model
+from infc.compiler.middle import parse_middle
+from infc.errors import VerifyError
+from infc.runtime.artifact import Artifact
+
+MODEL = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(50, 64)
+        self.up, self.down = nn.Linear(64, 96), nn.Linear(96, 64)
+
+    def forward(self, ids):
+        return self.down(torch.relu(self.up(self.table(ids))))
+
+
+def make():
+    torch.manual_seed(0)
+    return Net().eval(), (torch.arange(6).reshape(1, 6),)
+"""
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("storage") / "net.py"
+    path.write_text(MODEL)
+    return f"{path}:make"
+
+
+def infc(*arguments: str) -> str:
+    """Standard output of the command line."""
+    done = subprocess.run([sys.executable, "-m", "infc", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_from_the_command_line_to_what_inspect_and_verify_say(source: str, tmp_path: Path) -> None:
+    out = str(tmp_path / "net.infc")
+    report = json.loads(infc("compile", source, "-o", out, "--pipeline", "size", "--tolerance", "0.2", "--json"))
+    (check, *_) = report["targets"][0]["verify"]["outputs"]
+    assert 1e-4 < check["max_rel_error"] < check["tolerance"] == 0.2
+    config = json.loads(infc("inspect", out, "--json"))["config"]
+    assert config["middle"] == {"pipeline": "size", "quantize": "8", "cast": "bf16", "tolerance": 0.2}
+    shown = infc("inspect", out)
+    assert "size, quantize 8, cast bf16, error up to 0.2 accepted" in shown
+    assert "i8 12.3 kB" in shown  # 64·96·2 bytes
+    infc("verify", out, source)  # the bound is in the artifact: who verifies it need not say it again
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "quantize", "cast", "dtypes"),
+    [
+        ("default", "4,group=16,asymmetric", None, {"f32", "i4", "i8"}),
+        ("default", None, "f16", {"f32", "f16"}),
+        ("latency", None, None, {"f32"}),
+    ],
+)
+def test_the_slab_holds_the_types_that_were_asked_for(
+    pipeline: str, quantize: str | None, cast: str | None, dtypes: set[str], source: str, tmp_path: Path
+) -> None:
+    options = CompileOptions(middle=parse_middle(pipeline, quantize, cast, None), cache=None)
+    paths = [tmp_path / "a.infc", tmp_path / "b.infc"][: 2 if quantize else 1]
+    for path in paths:
+        compile_model(source, path, options)
+    assert len({path.read_bytes() for path in paths}) == 1
+    with Artifact.open(paths[0]) as artifact:
+        weights = artifact.config.targets[0].stages[0].slab.weights
+        assert {weight.dtype for weight in weights} == dtypes
+        assert all(weight.length == 3072 for weight in weights if weight.dtype == "i4")  # 64·96 halves of a byte
+
+
+def test_an_error_above_the_bound_leaves_no_artifact(source: str, tmp_path: Path) -> None:
+    out = tmp_path / "net.infc"
+    options = CompileOptions(middle=parse_middle("default", "4", None, 0.0005), cache=None)
+    with pytest.raises(VerifyError, match=r"tolerance 0\.0005") as caught:
+        compile_model(source, out, options)
+    assert "--tolerance" in caught.value.hint
+    assert not out.exists()
