@@ -44,13 +44,17 @@ from infc.runtime.artifact import (
 from infc.runtime.artifact.signature import Nothing
 from infc.runtime.memory import Mapping, kernel
 from infc.runtime.memory.backend import FileBacked
-from infc.runtime.memory.simulate import Hardware, Simulation, read_workload
-from infc.runtime.memory.tier import Tier
+from infc.runtime.memory.migrator import THREADS, Migrator
+from infc.runtime.memory.policies import make_policy
+from infc.runtime.memory.promotion import Promotion
+from infc.runtime.memory.residency import Residency
 from infc.runtime.store import Store
 
+from arena import arena, attaching, statistics
 from harness import Row, Side, finish, interleave, parse_options, row
+from simulated import limits, policies, reload_cost
 
-ARENA = "the paged arena is not written"
+LIMITED = "needs a control group of its own with a limit on memory, which the benchmark does not make"
 
 
 def main() -> None:
@@ -60,36 +64,23 @@ def main() -> None:
         path = write(Path(folder) / "model.infc", "model", count)
         rows = [
             *policies(options.quick),
-            fine_tunes(Path(folder), 4 if options.quick else 40),
+            reload_cost(options.quick),
+            *fine_tunes(Path(folder), 4 if options.quick else 40),
             *chunks(path, count, 2 if options.quick else 7),
             # After `chunks` has unmapped them: what this process shares would count for less in the others.
             further_processes(path, count * CHUNK_SIZE),
-            row("eviction, huge frames", "ms a MiB", None, goal=("<=", 0.02), why=ARENA),
-            row("DRAM promotion into a prefaulted arena, of memcpy", "%", None, goal=(">=", 50), why=ARENA),
+            *attaching(path, 2 if options.quick else 15),
+            *arena(path, 2 if options.quick else 7),
+            statistics(path, 2 if options.quick else 7),
+            *limits(options.quick),
+            row("trace policy against the kernel's own paging, at its worst", "×", None, goal=("<=", 1.1), why=LIMITED),
+            row("trace policy against the kernel's own paging, at its best", "×", None, goal=("<=", 0.8), why=LIMITED),
         ]
     finish("memory", rows, options, {"infc": __version__, "numpy": np.__version__})
 
 
-def policies(quick: bool) -> list[Row]:
-    """Bytes brought in by each policy, on one device that holds a quarter of 40 models' bytes, for several seeds."""
-    rows: list[Row] = []
-    for kind in ("zipf", "diurnal", "bursts"):
-        reloads: dict[str, list[float]] = {}
-        for seed in range(1 if quick else 5):
-            load = read_workload(f"{kind}:models=40,requests={400 if quick else 4000},rate=0.1,seed={seed}")
-            tiers = (Tier("dram", load.bytes // 4, 25e9), Tier("disk", None, 2.5e9))
-            for policy in ("lru", "lfu", "gdsf", "balanced", "trace-belady"):
-                result = Simulation(load, Hardware(tiers), policy, chunk=16 << 20, warmup=0.25).run()
-                reloads.setdefault(policy, []).append(result.reload / 1e9)
-        sides = {("infc " if name == "balanced" else "") + name: Side.of(each) for name, each in reloads.items()}
-        ratio = sides["infc balanced"].median / sides["lru"].median
-        figure = f"bytes reloaded against LRU, memory for 25 % of the bytes, {kind}, simulated"
-        rows.append(row(figure, "×", ratio, sides, ("<=", 0.65) if kind == "zipf" else None))
-    return rows
-
-
-def fine_tunes(folder: Path, count: int) -> Row:
-    """Bytes of a store with fine-tunes of which one chunk in twenty is their own, against a copy of each."""
+def fine_tunes(folder: Path, count: int) -> list[Row]:
+    """Bytes on disk and in memory of fine-tunes of which one chunk in twenty is their own, against a copy of each."""
     store = Store(folder / "store")
     copies = 0
     for number in range(count):
@@ -97,8 +88,20 @@ def fine_tunes(folder: Path, count: int) -> Row:
         copies += path.stat().st_size
         store.add(path)
     kept = sum(path.stat().st_size for path in store.folder.blobs.iterdir())
-    return row(f"store of {count} fine-tunes, 5 % of the chunks differ", "% of copies", 100 * kept / copies,
-               goal=("<=", 10))  # fmt: skip
+    migrator = Migrator(Residency(None, make_policy("balanced")))
+    artifacts = [store.open(f"tune{number}") for number in range(count)]
+    for number, artifact in enumerate(artifacts):
+        migrator.add(number, Promotion(artifact, artifact.build().stages[0].slab.chunks, checked=True), checked=True)
+    seen = migrator.snapshot()
+    wanted = sum(model.size for model in seen.models.values())
+    migrator.close()
+    for artifact in artifacts:
+        artifact.close()
+    differ = f"of {count} fine-tunes, 5 % of the chunks differ"
+    return [
+        row(f"store {differ}", "% of copies", 100 * kept / copies, goal=("<=", 10)),
+        row(f"memory {differ}", "% of copies", 100 * seen.used / wanted, goal=("<=", 10)),
+    ]
 
 
 def chunks(path: Path, count: int, repetitions: int) -> list[Row]:
@@ -116,7 +119,8 @@ def chunks(path: Path, count: int, repetitions: int) -> list[Row]:
 
         def promote() -> float:
             demote()
-            return size / seconds(lambda: [backend.promote(chunk) for chunk in slab]) / 1e9
+            with ThreadPoolExecutor(THREADS) as threads:  # as a migrator does
+                return size / seconds(lambda: list(threads.map(backend.promote, slab))) / 1e9
 
         def ceiling() -> float:
             demote()

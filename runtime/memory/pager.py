@@ -65,6 +65,7 @@ class Pager:
         self._full: set[int] = set()
         self._tables = Lock()  # who holds what, and what is full
         self._filling: defaultdict[int, Lock] = defaultdict(Lock)
+        self._sweeping = ThreadPoolExecutor(1)
 
     def know(self, places: Places, /) -> None:
         """Takes note of where chunks are."""
@@ -122,14 +123,15 @@ class Pager:
                     if not read:
                         raise OSError(errno.ENODATA, f"{place.path} ends inside a chunk")
                     done += read
-                os.posix_fadvise(fd, place.offset, place.length, os.POSIX_FADV_DONTNEED)  # once in memory is enough
-            finally:
+            except BaseException:
                 os.close(fd)
+                raise
             with self._tables:
                 self._full.add(slot)
                 for member in self._holders[slot]:
                     for address in member.ranges(slot):
                         _at(kernel.untrap, member, address, CHUNK_SIZE)
+        self._sweeping.submit(_forget_file, fd, place)  # once in memory is enough; nobody waits for that
 
     def empty(self, slot: int) -> None:
         """Makes a slot empty. Who touches it again waits until it is full again."""
@@ -218,6 +220,13 @@ def serve(control: socket.socket, pager: Pager) -> None:
                         each(pager.fill, request, slots)
                     case Evict(request, slots):
                         each(pager.empty, request, slots)
+
+
+def _forget_file(fd: int, place: Place) -> None:
+    try:
+        os.posix_fadvise(fd, place.offset, place.length, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(fd)
 
 
 def _at(act: Callable[[int, int, int], None], member: _Member, address: int, length: int) -> None:

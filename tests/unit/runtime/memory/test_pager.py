@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,16 +105,22 @@ def test_a_pager_dies_before_it_reads_a_fault(reader: Reader, paged: PagedArena)
 
 
 def test_a_pager_dies_while_it_serves_a_fault(reader: Reader, paged: PagedArena, tmp_path: Path) -> None:
-    paged.fill(reader.slots[1:])  # what one pager filled, the next one knows
     fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
+    os.mkfifo(fifo)  # which nobody ever writes to: opening it takes for ever
     place = paged.arena.places[reader.slots[0]]
     retell(paged, reader.slots[0], replace(place, path=str(fifo)))
+    paged.arena.places[reader.slots[0]] = place  # for the next pager
+    paged.fill(reader.slots[1:])  # what one pager filled, the next one knows
+    pid = paged.pid
+    os.kill(pid, signal.SIGSTOP)
     reader.ask()
-    with fifo.open("wb"):  # opens when the pager does, which then waits for content
-        paged.arena.places[reader.slots[0]] = place
-        os.kill(paged.pid, signal.SIGKILL)
-        assert reader.answer() == reader.expected
+    assert select.select([reader.faults], [], [], PATIENCE)[0]
+    os.kill(pid, signal.SIGCONT)
+    until = time.monotonic() + PATIENCE
+    while select.select([reader.faults], [], [], 0)[0]:  # until the pager has read it
+        assert time.monotonic() < until
+    os.kill(pid, signal.SIGKILL)
+    assert reader.answer() == reader.expected
 
 
 def test_requests_survive_the_pager(reader: Reader, paged: PagedArena) -> None:

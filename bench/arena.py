@@ -1,0 +1,163 @@
+"""What `bench/memory.py` measures of attaching, of the paged arena and of the statistics."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from infc.errors import InfcError
+from infc.runtime.artifact import CHUNK_SIZE, Artifact
+from infc.runtime.memory.arena_mapping import ArenaMapping
+from infc.runtime.memory.backend import FileBacked
+from infc.runtime.memory.migrator import Migrator
+from infc.runtime.memory.paged import PagedArena
+from infc.runtime.memory.pages import Pages, map_files
+from infc.runtime.memory.policies import make_policy
+from infc.runtime.memory.promotion import Promotion
+from infc.runtime.memory.residency import Residency
+
+from harness import Row, interleave, row
+
+_PAGE = 4096
+
+
+def attaching(path: Path, repetitions: int) -> list[Row]:
+    """Milliseconds to make a slab that is in memory part of a process: from the page cache, and from an arena."""
+    with Artifact.open(path) as artifact:
+        chunks = artifact.build().stages[0].slab.chunks
+        size = len(chunks) * CHUNK_SIZE
+        files = FileBacked(artifact, chunks)
+        for chunk in chunks:
+            files.promote(chunk)
+        sides: dict[str, Callable[[], float]] = {
+            "infc attach, page cache": lambda: _attach(lambda: map_files(artifact, chunks))
+        }
+        touching: dict[str, Callable[[], float]] = {
+            "infc attach and touch, page cache": lambda: _attach(lambda: map_files(artifact, chunks), touch=True)
+        }
+        paged, why = _paged()
+        if paged is not None:
+            slots = paged.slots(artifact, chunks)
+            paged.fill(slots)
+            for chunk in chunks:  # the pager has let the files go
+                files.promote(chunk)
+            sides["infc attach, arena"] = lambda: _attach_arena(paged, slots, size)
+            touching["infc attach and touch, arena"] = lambda: _attach_arena(paged, slots, size, touch=True)
+        attached, touched = interleave(sides, repetitions), interleave(touching, repetitions)
+        if paged is not None:
+            paged.close()
+        arena = attached["infc attach, arena"].median if paged and paged.arena.huge else None
+        mb = f"{size / 1e6:.0f} MB"
+        return [
+            row(f"attach {mb}, warm page cache", "ms", attached["infc attach, page cache"].median, attached, ("<=", 5)),
+            row(f"attach {mb}, arena of huge pages", "ms", arena, goal=("<=", 1), why="" if arena else why),
+            row(
+                f"attach {mb} and touch every page", "ms", touched["infc attach and touch, page cache"].median, touched
+            ),
+        ]
+
+
+def arena(path: Path, repetitions: int) -> list[Row]:
+    """How fast a pager fills an arena whose pages were used before, from files in the page cache, and empties it."""
+    figure, evicting = "DRAM promotion into a prefaulted arena, of memcpy", "eviction, huge frames"
+    paged, why = _paged()
+    if paged is None or not paged.arena.huge:
+        if paged is not None:
+            paged.close()
+        return [
+            row(figure, "%", None, goal=(">=", 50), why=why),
+            row(evicting, "ms a MiB", None, goal=("<=", 0.02), why=why),
+        ]
+    with Artifact.open(path) as artifact:
+        chunks = artifact.build().stages[0].slab.chunks
+        size = len(chunks) * CHUNK_SIZE
+        files = FileBacked(artifact, chunks)
+        slots = paged.slots(artifact, chunks)
+        source, target = np.ones(size, np.uint8), np.ones(size, np.uint8)
+
+        def fill() -> float:
+            paged.empty(slots)
+            for chunk in chunks:
+                files.promote(chunk)
+            return size / _seconds(lambda: paged.fill(slots)) / 1e9
+
+        def copy() -> float:
+            return size / _seconds(lambda: np.copyto(target, source)) / 1e9
+
+        def empty() -> float:
+            paged.fill(slots)
+            return _seconds(lambda: paged.empty(slots)) * 1000 / (size >> 20)
+
+        filled = interleave({"infc fill": fill, "memcpy": copy}, repetitions)
+        emptied = interleave({"infc empty": empty}, repetitions)
+    paged.close()
+    share = 100 * filled["infc fill"].median / filled["memcpy"].median
+    return [
+        row(figure, "%", share, filled, (">=", 50)),
+        row(evicting, "ms a MiB", emptied["infc empty"].median, emptied, ("<=", 0.02)),
+    ]
+
+
+def statistics(path: Path, repetitions: int) -> Row:
+    """What deciding and counting adds to a call: one that reads all of its weights once, and does nothing else."""
+    with Artifact.open(path) as artifact:
+        chunks = artifact.build().stages[0].slab.chunks
+        migrator = Migrator(Residency(None, make_policy("balanced")))
+        migrator.add("model", Promotion(artifact, chunks, checked=True), checked=True)
+        pages = np.frombuffer(map_files(artifact, chunks).view(), np.uint64)
+
+        def on() -> float:
+            def call() -> None:
+                with migrator.call("model"):
+                    pages.sum()
+
+            return _seconds(call) * 1000
+
+        sides = interleave({"infc, statistics on": on, "off": lambda: _seconds(pages.sum) * 1000}, 3 * repetitions)
+        migrator.close()
+    share = 100 * (sides["infc, statistics on"].median / sides["off"].median - 1)
+    return row("statistics and policy, on against off, for a call that reads its weights once", "% more", share, sides,
+               ("<=", 3))  # fmt: skip
+
+
+def _paged() -> tuple[PagedArena | None, str]:
+    try:
+        paged = PagedArena()
+    except InfcError as error:
+        return None, error.message
+    return paged, "" if paged.arena.huge else "huge pages for an arena need CAP_SYS_ADMIN"
+
+
+def _attach(attach: Callable[[], Pages], *, touch: bool = False) -> float:
+    started = time.perf_counter()
+    pages = attach()
+    if touch:
+        _touch(pages)
+    took = (time.perf_counter() - started) * 1000
+    pages.close()
+    return took
+
+
+def _attach_arena(paged: PagedArena, slots: tuple[int, ...], size: int, *, touch: bool = False) -> float:
+    joined: list[int] = []
+
+    def attach() -> ArenaMapping:
+        mapping = ArenaMapping(paged.arena.fd, slots, size, where="arena")
+        joined.append(paged.join(os.dup(mapping.faults), mapping.address, slots))
+        return mapping
+
+    took = _attach(attach, touch=touch)
+    paged.leave(joined[0])
+    return took
+
+
+def _touch(pages: Pages) -> None:
+    np.frombuffer(pages.view(), np.uint8)[::_PAGE].sum()
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
