@@ -12,6 +12,7 @@ from infc.errors import CompileError, UsageError
 from ..passes.outline_stages import PLACEMENT_ATTRIBUTE, STAGE_ATTRIBUTE
 from ..passes.partition import Partition
 from ..passes.partitioning import parse_split
+from ..passes.partitioning.split import CLIENT
 from ..passes.runner import make_context
 from ..passes.sizes import parse_size
 from ..passes.walk import operations
@@ -103,6 +104,10 @@ def cut(lowered: str, method: Method, how: Cutting, tools: Tools, *, doubles: bo
     partition = Partition(stages=how.stages, memory=how.memory, split=how.split)
     (text,) = optimize(lowered, [f"{partition},infer-outline-stages,canonicalize"], tools)
     tools.temps.write("stages.mlir", text)
+    if how.split and any(rule.placement == CLIENT for rule in parse_split(how.split)):
+        # What a runtime would find out too late: that an input would leave the application, or a value come back to it.
+        (calls,) = optimize(text, ["rpc-insert-calls"], tools)
+        tools.temps.write("calls.mlir", calls)
     with BINDINGS:
         return _read(text, method, doubles=doubles)
 

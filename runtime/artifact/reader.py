@@ -18,7 +18,9 @@ from .schema import (
     ARTIFACT_TYPE,
     CHUNK_MEDIA_TYPE,
     CONFIG_MEDIA_TYPE,
+    DESCRIPTOR_MEDIA_TYPE,
     MANIFEST_MEDIA_TYPE,
+    RPC_MEDIA_TYPE,
     SCHEMA_VERSION,
     Config,
     Method,
@@ -92,8 +94,10 @@ class Artifact:
 
     def seen_as(self, config: Config) -> "Artifact":
         """The same artifact, with its digest, under a config made from its own: a part of the model. One file, open for
-        both of them."""
-        return Artifact(self._layout, self._layers, config, self.digest)
+        both of them. What describes the whole model's interface is not in it."""
+        whole = (RPC_MEDIA_TYPE, DESCRIPTOR_MEDIA_TYPE)
+        layers = tuple(layer for layer in self._layers if layer.media_type not in whole)
+        return Artifact(self._layout, layers, config, self.digest)
 
     @property
     def path(self) -> Path:

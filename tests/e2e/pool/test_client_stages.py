@@ -1,5 +1,6 @@
 """A model in two places: its first stage in the application, the rest in a pool, and no input on the wire."""
 
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 import infc
 from infc.cli import main
 from infc.errors import ArtifactError, InvalidInput, RemoteError
-from infc.remote.client import connect
+from infc.remote.client import connect, load_pointer
 from infc.runtime.artifact import Artifact
 
 from support.heads import body_reference, headed_reference, write_headed
@@ -172,3 +173,63 @@ def test_a_pool_that_serves_another_cut(pointer: Path, tmp_path: Path) -> None:
 def test_a_cut_that_cannot_be(tmp_path: Path, placements: tuple[str, str], message: str) -> None:
     path = write_headed(tmp_path / "m.infc", 3, placements=placements)
     assert message in codegen(path, tmp_path / "model.pt", code=5)
+
+
+FACTORY = """
+import torch
+
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.embeddings = torch.nn.Embedding(1000, 16)
+        self.body = torch.nn.Linear(16, 16)
+        self.head = torch.nn.Linear(16, 3)
+
+    def forward(self, ids, mask):
+        hidden = torch.tanh(self.body(self.embeddings(ids)))
+        return self.head((hidden + (1 - mask[:, :, None].float()) * -8).amax(1))
+
+def model():
+    ids = torch.arange(100, 900, 100).reshape(1, 8)
+    return Model().eval(), (ids, torch.ones_like(ids))
+"""
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("source") / "factory.py"
+    path.write_text(FACTORY)
+    return path
+
+
+def compile_split(source: Path, out: Path, split: str, code: int = 0) -> str:
+    result = CliRunner().invoke(
+        main, ["compile", f"{source}:model", "-o", str(out), "--name", "text", "--split", split]
+    )
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_from_pytorch_to_the_application(source: Path, tmp_path: Path) -> None:
+    compile_split(source, tmp_path / "text.infc", "embeddings:client;*:pool")
+    codegen(tmp_path / "text.infc", tmp_path / "model.pt")
+    module, (ids, mask) = runpy.run_path(str(source))["model"]()
+    mask[0, 5:] = 0
+    with serving(tmp_path / "text.infc") as pool, tapped(pool.address) as tap:
+        answer = load_pointer(tmp_path / "model.pt", pool=tap.address)(ids, mask)
+        sent = bytes(tap.sent)
+        # The mask is computed with in the application too, though no rule names it.
+        shapes = sorted(tuple(tensor.shape) for tensor in pool.call("ModelMetadata", name="text").inputs)
+    with torch.inference_mode():
+        torch.testing.assert_close(answer, module(ids, mask), rtol=1e-5, atol=1e-5)
+    assert len(shapes) == 2
+    assert all(each.numpy().tobytes() not in sent for each in ids[0])
+    assert mask.numpy().tobytes() not in sent
+
+
+def test_a_split_whose_client_comes_last_is_refused_when_it_is_compiled(source: Path, tmp_path: Path) -> None:
+    message = compile_split(source, tmp_path / "text.infc", "head:client;*:pool", code=4)
+    assert "rpc-insert-calls" in message
+    assert "the client's modules must be the first ones" in message or "what the application is given" in message
+    assert not (tmp_path / "text.infc").exists()
