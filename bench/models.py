@@ -4,7 +4,7 @@ Speed does not depend on the weights' values, and random ones need no download.
 """
 
 import torch
-from transformers import BertConfig, BertModel
+from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM
 
 SEQUENCE = 128
 
@@ -35,3 +35,44 @@ def _encoder(config: BertConfig) -> tuple[Encoder, tuple[torch.Tensor, torch.Ten
     torch.manual_seed(0)
     ids = torch.randint(0, config.vocab_size, (1, SEQUENCE))
     return Encoder(config).eval(), (ids, torch.ones_like(ids))
+
+
+class Decoder(torch.nn.Module):
+    """Llama down to its logits, without a cache: one call reads every weight once."""
+
+    def __init__(self, config: LlamaConfig) -> None:
+        super().__init__()
+        self.llama = LlamaForCausalLM(config)
+
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+        """From i64[1, tokens] to f32[1, tokens, vocabulary]."""
+        return self.llama(input_ids=input_ids, use_cache=False).logits
+
+
+def llama_prompt() -> tuple[Decoder, tuple[torch.Tensor]]:
+    """A small Llama, 37 million parameters, f32: a prompt of 16 tokens."""
+    return _decoder(16, 768, 4)
+
+
+def llama_token() -> tuple[Decoder, tuple[torch.Tensor]]:
+    """The same with a single token, which reads the same weights for a 16th of the work."""
+    return _decoder(1, 768, 4)
+
+
+def llama_tiny() -> tuple[Decoder, tuple[torch.Tensor]]:
+    """One small layer: for `--quick`."""
+    return _decoder(1, 128, 1)
+
+
+def _decoder(tokens: int, hidden: int, layers: int) -> tuple[Decoder, tuple[torch.Tensor]]:
+    torch.manual_seed(0)
+    heads = hidden // 64
+    config = LlamaConfig(
+        hidden_size=hidden,
+        intermediate_size=hidden // 3 * 8,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads // 3 or 1,
+        vocab_size=8000,
+    )
+    return Decoder(config).eval(), (torch.randint(0, config.vocab_size, (1, tokens)),)
