@@ -1,5 +1,7 @@
 """Models in stages: compiled, run, and equal to the whole model."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from infc.errors import CompileError, UsageError
 from infc.runtime.artifact import Artifact, Config, stage_digest
 from infc.runtime.inputs import random_inputs
 from infc.runtime.session import Session
+from infc.runtime.targets import missing_device
 
 Example = tuple[nn.Module, Any]
 
@@ -63,7 +66,7 @@ def equal(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
         np.testing.assert_allclose(array, other[name], rtol=1e-5, atol=1e-5 * np.abs(array).max())
 
 
-@pytest.mark.parametrize(("name", "count"), [("bert", 4), ("resnet", 2), ("llama", 2)])
+@pytest.mark.parametrize(("name", "count"), [("bert", 4), ("resnet", 2), ("llama", 3)])
 def test_a_model_in_stages_answers_like_the_whole(name: str, count: int, tmp_path: Path) -> None:
     made(name, tmp_path / "whole.infc", Cutting())
     config = made(name, tmp_path / "cut.infc", Cutting(stages=count))
@@ -118,6 +121,22 @@ def test_each_stage_may_have_a_target_of_its_own(tmp_path: Path) -> None:
         ("cpu:x86-64-v3", "local-task"),
         ("cpu", "local-task"),
     ]
+
+
+def test_one_model_on_two_kinds_of_devices(tmp_path: Path) -> None:
+    missing = missing_device("vulkan")
+    if missing:
+        pytest.skip(f"vulkan is {missing}; `make drivers` installs one, in software")
+    made("three", tmp_path / "whole.infc", Cutting())
+    build = made("three", tmp_path / "cut.infc", Cutting(split="backbone.0:cpu;backbone.2:vulkan;*:cpu")).targets[0]
+    assert build.target == "cpu+vulkan"
+    assert [stage.device for stage in build.stages] == ["local-task", "vulkan", "local-task"]
+    # In a process of its own: Mesa's software device keeps two threads spinning for as long as its process lives.
+    for name in ("whole", "cut"):
+        command = ["run", str(tmp_path / f"{name}.infc"), "--random", "--output", str(tmp_path / f"{name}.npz")]
+        done = subprocess.run([sys.executable, "-m", "infc", *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    equal(*(dict(np.load(tmp_path / f"{name}.npz")) for name in ("whole", "cut")))
 
 
 @pytest.mark.parametrize(

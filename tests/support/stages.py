@@ -1,0 +1,115 @@
+"""A model of several stages, made without infc's compiler: `y = 2x` and `z = 2x + poked`, where poked is 2x with 7 in
+its first place, written by a module that writes into its input.
+
+`x`, `y` and `z` are f32[4]; the first stage fails on a negative x[0].
+"""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+from infc import __version__
+from infc.runtime.artifact import (
+    MODULE_MEDIA_TYPE,
+    SCHEMA_VERSION,
+    ArtifactWriter,
+    Config,
+    Cost,
+    Edge,
+    Interface,
+    Method,
+    ModuleBuild,
+    Ref,
+    Stage,
+    StageBuild,
+    Step,
+    TargetBuild,
+    TensorSpec,
+    Toolchain,
+    Wiring,
+)
+
+from support.artifacts import REPORT, compile_mlir
+from support.signatures import returns, takes
+
+FLOATS = Edge(dtype="f32", shape=(4,))
+METHOD = Method(
+    name="main",
+    inputs=(TensorSpec(name="x", dtype="f32", shape=(4,)),),
+    outputs=tuple(TensorSpec(name=name, dtype="f32", shape=(4,)) for name in "yz"),
+    takes=takes("x"),
+    returns=returns("tuple", ["y", "z"]),
+)
+
+_CODE = {
+    "double": """
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %i = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %first = tensor.extract %x[%i] : tensor<4xf32>
+  %fine = arith.cmpf oge, %first, %zero : f32
+  cf.assert %fine, "the first is negative"
+  %y = arith.addf %x, %x : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+""",
+    "poke": """
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %seven = arith.constant dense<7.0> : tensor<1xf32>
+  %y = tensor.insert_slice %seven into %x[0][1][1] : tensor<1xf32> into tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+""",
+    "sum": """
+func.func @main(%a: tensor<4xf32>, %b: tensor<4xf32>) -> tensor<4xf32> {
+  %y = arith.addf %a, %b : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+""",
+}
+
+WIRING = Wiring(
+    method="main",
+    steps=(
+        Step(stage="double", inputs=(Ref(stage="", number=0),), outputs=(FLOATS,)),
+        Step(stage="poke", inputs=(Ref(stage="double", number=0),), outputs=(FLOATS,)),
+        Step(stage="sum", inputs=(Ref(stage="double", number=0), Ref(stage="poke", number=0)), outputs=(FLOATS,)),
+    ),
+    outputs=(Ref(stage="double", number=0), Ref(stage="sum", number=0)),
+)
+
+
+def write_staged_artifact(path: Path, wiring: Wiring = WIRING) -> Path:
+    """The model, for the CPU, each stage in a placement of its own: p0, p1, p2."""
+    with ArtifactWriter(path) as writer:
+        empty = writer.add_slab(())
+        stages: list[StageBuild] = []
+        for name, text in _CODE.items():
+            code = compile_mlir(text)
+            module = ModuleBuild(method="main", module=writer.add_blob(code, MODULE_MEDIA_TYPE), size=len(code))
+            stages.append(
+                StageBuild(
+                    stage=name,
+                    target="cpu",
+                    device="local-task",
+                    machine=platform.machine(),
+                    features=(),
+                    modules=(module,),
+                    slab=empty,
+                )
+            )
+        writer.finish(
+            Config(
+                schema_version=SCHEMA_VERSION,
+                name="staged",
+                source="sha256:" + "0" * 64,
+                toolchain=Toolchain(infc=__version__, torch="", torch_mlir="", iree=version("iree-base-runtime")),
+                interface=Interface(methods=(METHOD,)),
+                stages=tuple(Stage(name=name, placement=f"p{place}") for place, name in enumerate(_CODE)),
+                wiring=(wiring,),
+                targets=(TargetBuild(target="cpu", stages=tuple(stages), verify=REPORT, skipped=False),),
+                memory_plan=(),
+                cost=Cost(flops=0, bytes_touched=0, activation_peak=0),
+            )
+        )
+    return path
