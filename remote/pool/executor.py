@@ -77,7 +77,11 @@ def _answer_release(message: Release, sessions: Mapping[str, Session]) -> Releas
 
 def _attach(message: Attach, stages: SharedStages, taker: ArenaTaker | None) -> Session:
     # The controller has hashed this file. It is not hashed again, but another artifact in its place is noticed.
-    mapping = taker.mapping(message.model, message.slots) if taker and message.slots else nullcontext(map_files)
+    mapping = (
+        taker.mapping(message.model, message.target, message.slots)
+        if taker and message.slots
+        else nullcontext(map_files)
+    )
     folder = Path(message.path) if message.stored else None
     with mapping as map_slab, open_model(Path(message.stored or message.path), folder) as artifact:
         if artifact.digest != message.digest:

@@ -92,8 +92,10 @@ class ArenaTaker:
         self._end.settimeout(_PATIENCE)
 
     @contextmanager
-    def mapping(self, model: str, slots: Sequence[int]) -> Generator[MapSlab, None, None]:
-        """How the slabs of a model are mapped, within the block, each once, in the order of its stages.
+    def mapping(self, model: str, target: str, slots: Sequence[int]) -> Generator[MapSlab, None, None]:
+        """How the slabs of a model are mapped, within the block: those of some of its stages, in any order.
+
+        `slots` are those of all chunks of the target's stages, in their order.
 
         Raises:
             ArtifactError: no arena came.
@@ -102,20 +104,30 @@ class ArenaTaker:
         if not descriptors:
             raise ArtifactError(f"model {model!r}: no arena came with it", hint="restart the pool")
         arena = descriptors[0]
-        first = 0
 
         def map_slab(artifact: Artifact, chunks: Sequence[str]) -> ArenaMapping:
-            nonlocal first
+            first = _place(artifact, target, chunks)
             mine = slots[first : first + len(chunks)]
             length = sum(artifact.blob(chunk).length for chunk in chunks)
             # Sealed: native code that is loaded later cannot make these pages its own to write.
             mapping = ArenaMapping(arena, mine, length, where=str(artifact.path), sealed=True)
             told = Handover(model, first, len(chunks), mapping.address)
             socket.send_fds(self._end, [msgspec.msgpack.encode(told)], [mapping.faults])
-            first += len(chunks)
             return mapping
 
         try:
             yield map_slab
         finally:
             os.close(arena)
+
+
+def _place(artifact: Artifact, target: str, chunks: Sequence[str]) -> int:
+    """Where a stage's chunks begin among those of all stages. Two stages of the same chunks have the same slots."""
+    first = 0
+    for stage in artifact.build(target).stages:
+        if stage.slab.chunks == tuple(chunks):
+            return first
+        first += len(stage.slab.chunks)
+    raise ArtifactError(
+        f"{artifact.path}: no stage of target {target!r} has these {len(chunks)} chunks", hint="restart the pool"
+    )
