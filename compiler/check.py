@@ -33,9 +33,10 @@ def check_against(artifact: Artifact, source: str, request: Request, *, trials: 
     methods = artifact.config.interface.methods
     if not request.methods and [method.name for method in methods] != [METHOD]:
         request = replace(request, methods=tuple(method.name for method in methods))
-    read = read_sources(source, request)
-    # What was exported before has its dims; elsewhere they were asked for when the artifact was compiled.
     dims = {method.name: axes_of(method) for method in methods}
+    axes = {name: own for each in dims.values() for name, own in each.items()}
+    read = read_sources(source, replace(request, axes=axes))
+    # What was exported before has its dims; elsewhere they were asked for when the artifact was compiled.
     programs = [export(each, None if each.exported is not None else dims.get(each.method)) for each in read]
     _check_interface(source, [program.method for program in programs], methods)
     choose(artifact)

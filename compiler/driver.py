@@ -108,7 +108,7 @@ def compile_model(
         if ready:
             return CompileResult(Path(out), *ready, clock.seconds, cached=True)
         with clock.stage("load"):
-            models = read_sources(source, options.request)
+            models = read_sources(source, replace(options.request, axes=options.dynamic.axes))
         with clock.stage("export"):
             axes = axes_of_each(models, options.dynamic.axes)
             traced = [trace(model, own) for model, own in zip(models, axes, strict=True)]

@@ -64,7 +64,13 @@ def export(source: Source, axes: Axes | None = None) -> Program:
 
 def at_sizes(program: Program, sizes: Mapping[str, int]) -> Program:
     """The program with fixed shapes: those that it has when its dims have these sizes. Raises as `export` does."""
-    return export(resized(program.source, program.method, sizes))
+    source = program.source
+    if source.onnx is not None:
+        from .doors.onnx_dims import at  # its library is an extra
+
+        graph = at(replace(source.onnx, method=program.method), sizes)
+        return Program(source, graph, graph.method)
+    return export(resized(source, program.method, sizes))
 
 
 def axes_of_each(sources: Sequence[Source], axes: Axes) -> list[Axes]:
@@ -85,13 +91,13 @@ def axes_of_each(sources: Sequence[Source], axes: Axes) -> list[Axes]:
 
 def trace(source: Source, axes: Axes | None = None) -> Traced:
     """The first half of `export`: the graph. Raises SourceError and UsageError as `export` does."""
-    if axes and (source.onnx is not None or source.exported is not None):
+    if axes and source.exported is not None:
         raise UsageError(
             f"--dynamic is for models that infc exports; {source.name!r} is a graph already",
             hint="a .pt2 keeps the dims that it was exported with: torch.export.export(…, dynamic_shapes=…)",
         )
     if source.onnx is not None:
-        return Traced(source, source.onnx)
+        return Traced(source, _varying_graph(source.onnx, axes) if axes else source.onnx)
     source = in_order_of_forward(source)
     if not axes:
         return Traced(source, source.exported or _exported(source))
@@ -100,6 +106,13 @@ def trace(source: Source, axes: Axes | None = None) -> Traced:
     asked = varying(fixed.method, axes)
     example = resized(source, asked, tracing_sizes(asked))
     return Traced(source, _exported(example, asked), asked)
+
+
+def _varying_graph(graph: OnnxGraph, axes: Axes) -> OnnxGraph:
+    from .doors.onnx_dims import spread, with_dims  # their library is an extra
+
+    check_axes(axes, graph.method)
+    return with_dims(graph, varying(graph.method, spread(graph.raw, axes)))
 
 
 def decompose(traced: Traced) -> Program:

@@ -16,13 +16,15 @@ METHOD = "main"  # what the entry point of a model is called that has only one
 
 @dataclass(frozen=True)
 class OnnxGraph:
-    """A checked graph of ONNX with static shapes, and its interface.
+    """A checked graph of ONNX and its interface.
 
-    `model` is an `onnx.ModelProto`.
+    `model` is an `onnx.ModelProto` whose shapes are those of the interface; `raw` has the dims that the file has,
+    where some are to vary.
     """
 
     model: Any
     method: Method
+    raw: Any = None
 
     @property
     def graph(self) -> str:

@@ -58,7 +58,7 @@ def read_sources(text: str, request: Request) -> list[Source]:
         with needing("onnx", "onnx", "onnxruntime"):
             from .onnx import read_onnx
 
-            return [read_onnx(path, request.inputs)]
+            return [read_onnx(path, request.inputs, request.axes)]
     if path.suffix in _CHECKPOINTS:
         _refuse_options(text, request, "factory", "inputs", "methods")
         with needing("huggingface", "safetensors"):

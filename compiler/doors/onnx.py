@@ -13,7 +13,9 @@ from google.protobuf.message import DecodeError
 
 from infc.errors import SourceError
 
+from ..dynamic.request import Axes, a_size
 from ..source import OnnxGraph, Source
+from .onnx_dims import fixed, inputs_of, spread
 from .onnx_interface import method_of
 from .onnx_rewrites import rewrite
 from .onnx_tensors import to_array, to_tensor
@@ -24,8 +26,9 @@ _OLDEST = 13  # of the opsets that torch-mlir has its patterns for; what is olde
 _RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 
 
-def read_onnx(path: Path, shapes: Mapping[str, Shape]) -> Source:
-    """The graph in `path`; `shapes` fixes the dims of inputs that the file leaves open.
+def read_onnx(path: Path, shapes: Mapping[str, Shape], axes: Axes) -> Source:
+    """The graph in `path`; `shapes` fixes the dims of inputs that the file leaves open. Those that are to vary, `axes`,
+    have one of their sizes in the example.
 
     Raises:
         SourceError: no such file; a file that is damaged, lacks its external data or is no valid model; control flow,
@@ -33,13 +36,14 @@ def read_onnx(path: Path, shapes: Mapping[str, Shape]) -> Source:
     """
     model = _loaded(path)
     try:
-        model = _normalized(model, shapes)
+        raw = _normalized(model)
+        model = fixed(raw, _example_shapes(raw, shapes, spread(raw, axes)))
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
         raise SourceError(
             f"{path} is no valid ONNX model: {one_line(error)}", hint="onnx.checker.check_model has to accept it"
         ) from error
     method, examples = method_of(model)
-    return Source(path.stem, _reference(path), examples, onnx=OnnxGraph(model, method))
+    return Source(path.stem, _reference(path), examples, onnx=OnnxGraph(model, method, raw if axes else None))
 
 
 def _loaded(path: Path) -> Any:
@@ -56,16 +60,15 @@ def _loaded(path: Path) -> Any:
         ) from error
 
 
-def _normalized(model: Any, shapes: Mapping[str, Shape]) -> Any:
+def _normalized(model: Any) -> Any:
     onnx.checker.check_model(model)
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
     _refuse_nodes(model)
     if any(opset.domain in ("", "ai.onnx") and opset.version < _OLDEST for opset in model.opset_import):
         model = onnx.version_converter.convert_version(model, _OLDEST)
-    _fix_dims(model, shapes)
     rewrite(model)
-    return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    return model
 
 
 def _refuse_nodes(model: Any) -> None:
@@ -82,20 +85,22 @@ def _refuse_nodes(model: Any) -> None:
             raise SourceError(f"{what} draws random numbers ({node.op_type})", hint="make what is random an input")
 
 
-def _fix_dims(model: Any, shapes: Mapping[str, Shape]) -> None:
-    graph, inner = model.graph, {each.name for each in model.graph.initializer}
-    inputs = {each.name: each.type.tensor_type for each in graph.input if each.name not in inner}
+def _example_shapes(model: Any, shapes: Mapping[str, Shape], axes: Axes) -> dict[str, tuple[int, ...]]:
+    """The shapes of the example inputs that the file does not say: what was asked for, or a size within the range."""
+    inputs = inputs_of(model)
     for name, shape in shapes.items():
-        dims = inputs[name].shape.dim if name in inputs else None
-        if dims is None or len(dims) != len(shape.dims):
+        if name not in inputs or len(inputs[name].shape.dim) != len(shape.dims):
             known = ", ".join(f"{name} ({len(each.shape.dim)} dims)" for name, each in inputs.items())
             raise SourceError(f"the model has no input {name!r} with {len(shape.dims)} dims", hint=f"it has {known}")
-        for dim, size in zip(dims, shape.dims, strict=True):
-            dim.dim_value = size
-    if shapes:  # what was inferred with open dims is inferred again
-        del graph.value_info[:]
-        for each in graph.output:
-            each.type.tensor_type.ClearField("shape")
+    found = {name: shape.dims for name, shape in shapes.items()}
+    given = {dim.name: found[name][axis] for name, own in axes.items() if name in found for axis, dim in own.items()}
+    for name, own in axes.items():
+        if name in inputs and name not in found:
+            dims = inputs[name].shape.dim
+            varying = {axis: given.get(dim.name, a_size(dim)) for axis, dim in own.items()}
+            if all(dim.HasField("dim_value") or axis in varying for axis, dim in enumerate(dims)):
+                found[name] = tuple(dim.dim_value or varying.get(axis, 0) for axis, dim in enumerate(dims))
+    return found
 
 
 def _reference(path: Path) -> "_Reference":

@@ -67,7 +67,8 @@ def _type(what: str, value: Any) -> tuple[torch.dtype, tuple[int, ...]]:
     if not kind.HasField("shape") or not all(isinstance(dim, int) for dim in dims):
         raise SourceError(
             f"{what} has a dynamic shape {[*map(str, dims)]}",
-            hint=f"say it: --input {value.name}=1x64xf32, with the model's own dims and dtype; or export it statically"
+            hint=f"say it: --input {value.name}=1x64xf32, with the model's own dims and dtype; or let it vary: "
+            f"--dynamic {value.name}:0=batch[1..64]"
             if what.startswith("input")
             else "it depends on an input's shape or values: only static shapes are compiled",
         )

@@ -8,7 +8,9 @@ import torch
 
 from infc.errors import UsageError
 
+from ...runtime.artifact import Dim
 from ..dtypes import TORCH_DTYPES
+from ..dynamic.request import Axes
 
 _DTYPES = {name: dtype for dtype, name in TORCH_DTYPES.items()}
 _INPUT = re.compile(r"(?P<name>[^=\s]+)=(?P<dims>(?:\d+x)*)(?P<dtype>[a-z]+\d*)", re.ASCII)
@@ -27,7 +29,8 @@ class Shape:
 class Request:
     """`task` names the head of a Hugging Face model, `factory` builds the module of a checkpoint, `methods` are the
     entry points: of a factory's module, or each of a file, which `files` names for all but the source's own. `inputs`
-    are the shapes of example inputs by name. Empty where a door has a default of its own.
+    are the shapes of example inputs by name, `axes` the dims that are to vary. Empty where a door has a default of its
+    own.
     """
 
     task: str = ""
@@ -35,6 +38,7 @@ class Request:
     methods: tuple[str, ...] = ()
     inputs: Mapping[str, Shape] = field(default_factory=dict[str, Shape])
     files: Mapping[str, str] = field(default_factory=dict[str, str])
+    axes: Axes = field(default_factory=dict[str, dict[int, Dim]])
 
 
 def parse_inputs(texts: Iterable[str]) -> dict[str, Shape]:

@@ -57,6 +57,11 @@ def parse_dynamic(texts: Iterable[str], buckets: Iterable[str] = ()) -> Dynamic:
     return Dynamic(axes, _buckets(buckets))
 
 
+def a_size(dim: Dim) -> int:
+    """One of the dim's sizes that no tool takes for a special one."""
+    return max(dim.low, min(3, dim.high))
+
+
 def axes_of(method: Method) -> dict[str, dict[int, Dim]]:
     """The axes that vary in the inputs of a method."""
     dims = {dim.name: dim for dim in method.dims}

@@ -3,10 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import helper
 
 from infc.compiler import export
+from infc.compiler.check import check_against
+from infc.compiler.doors import Request
 from infc.compiler.driver import CompileOptions, CompileResult, compile_model
 from infc.compiler.dynamic import parse_dynamic
 from infc.compiler.dynamic.padding import Padding
@@ -64,6 +68,29 @@ def test_buckets_are_left_where_a_mask_hides_a_whole_row(tmp_path: Path) -> None
             expected = (x @ x.transpose(1, 2) + hidden).softmax(-1) @ x
             found = session.run({"x": x.numpy(), "mask": mask.numpy()})["output_0"]
             np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_an_open_dim_of_an_onnx_graph_varies(tmp_path: Path) -> None:
+    weight = np.random.default_rng(0).normal(size=(8, 16)).astype(np.float32)
+    kind = onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["a"]), helper.make_node("Relu", ["a"], ["y"])],
+        "product",
+        [helper.make_tensor_value_info("x", kind, ["rows", 8])],
+        [helper.make_tensor_value_info("y", kind, ["rows", 16])],
+        [onnx.numpy_helper.from_array(weight, "w")],
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "product.onnx")
+    options = CompileOptions(dynamic=parse_dynamic(["x:0=rows[1..5]"], ["rows=5"]), cache=None)
+    result = compile_model(str(tmp_path / "product.onnx"), tmp_path / "out.infc", options)
+    assert result.config.targets[0].candidates[0].kept
+    with Artifact.open(tmp_path / "out.infc", check=True) as artifact, Session.attach(artifact) as session:
+        x = np.random.default_rng(1).normal(size=(3, 8)).astype(np.float32)
+        np.testing.assert_allclose(session.run({"x": x})["y"], np.maximum(x @ weight, 0), rtol=1e-4, atol=1e-5)
+        assert [(dim.name, dim.low, dim.high) for dim in artifact.method().dims] == [("rows", 1, 5)]
+        report = check_against(artifact, str(tmp_path / "product.onnx"), Request(), trials=1, seed=1).reports
+        assert {"rows": 1} in report["cpu"].sizes
 
 
 def compiled(folder: Path, *buckets: str) -> CompileResult:

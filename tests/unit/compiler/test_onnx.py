@@ -13,12 +13,13 @@ from onnx import TensorProto, helper, numpy_helper
 from infc.compiler.build import Job, lower
 from infc.compiler.children import Children
 from infc.compiler.doors import Request, parse_inputs, read_source
-from infc.compiler.export import export
+from infc.compiler.dynamic import parse_dynamic
+from infc.compiler.export import Program, at_sizes, export
 from infc.compiler.importer import import_program
 from infc.compiler.source import Source
 from infc.compiler.tools import Tools
 from infc.compiler.weights import WeightTable
-from infc.errors import CompileError, SourceError
+from infc.errors import CompileError, SourceError, UsageError
 
 TABLE = np.arange(28, dtype=np.float32).reshape(7, 4)
 
@@ -67,6 +68,59 @@ def test_an_open_dim_is_refused_and_can_be_said(path: Path) -> None:
     source = read(path, model, "x=2x3xi64")
     assert source.onnx is not None
     assert source.onnx.method.outputs[0].shape == (2, 3, 4)
+
+
+def dynamic(path: Path, model: Any, *texts: str) -> Program:
+    onnx.save(model, path)
+    axes = parse_dynamic(texts).axes
+    return export(read_source(str(path), Request(axes=axes)), axes)
+
+
+def reshaping() -> Any:
+    """The table's rows for `x`, flattened by a shape that the graph computes, as exporters write it."""
+    nodes = [
+        helper.make_node("Gather", ["table", "x"], ["rows"]),
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("Gather", ["shape", "zero"], ["batch"]),
+        helper.make_node("Unsqueeze", ["batch", "axis"], ["first"]),
+        helper.make_node("Concat", ["first", "rest"], ["wanted"], axis=0),
+        helper.make_node("Reshape", ["rows", "wanted"], ["y"]),
+    ]
+    model = graph(*nodes, x=("x", TensorProto.INT64, ["b", "s"]))
+    for name, value in {"zero": 0, "axis": [0], "rest": [-1]}.items():
+        model.graph.initializer.append(numpy_helper.from_array(np.array(value, np.int64), name))
+    model.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", TensorProto.FLOAT, ["b", "n"]))
+    return model
+
+
+def test_dims_vary_that_the_file_leaves_open(path: Path) -> None:
+    method = dynamic(path, reshaping(), "x:0=batch[1..4],1=seq[2..9]").method
+    assert [(dim.name, dim.low, dim.high) for dim in method.dims] == [("batch", 1, 4), ("seq", 2, 9)]
+    assert method.inputs[0].shape == ("batch", "seq")
+    assert method.outputs[0].shape == ("batch", "?")
+
+
+def test_a_symbol_of_the_file_is_one_dim(path: Path) -> None:
+    model = graph(helper.make_node("Gather", ["table", "x"], ["y"]), x=("x", TensorProto.INT64, ["b", 3]))
+    model.graph.input.append(helper.make_tensor_value_info("z", TensorProto.INT64, [2, "b"]))
+    method = dynamic(path, model, "x:0=batch[1..4]").method
+    assert [spec.shape for spec in method.inputs] == [("batch", 3), (2, "batch")]
+    assert method.outputs[0].shape == ("batch", 3, 4)
+    assert at_sizes(dynamic(path, model, "x:0=batch[1..4]"), {"batch": 2}).method.inputs[1].shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x:1=seq[1..4]", "the file fixes that dim to 3"),
+        ("x:0=batch[1..4],2=more[1..4]", "the input has 2 dims"),
+        ("x:1=seq[4..9]", "the example input has 3 there"),
+    ],
+)
+def test_dims_that_cannot_vary(path: Path, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        dynamic(path, graph(x=("x", TensorProto.INT64, [2 if "batch" not in text else "b", 3])), text)
+    assert caught.value.hint
 
 
 def test_an_input_that_the_graph_has_not_is_refused(path: Path) -> None:
