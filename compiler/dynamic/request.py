@@ -103,6 +103,8 @@ def _parts(text: str) -> Iterator[_Part]:
     name, colon, rest = text.rpartition(":")
     if not colon or not name:
         raise UsageError(f"--dynamic {text!r} names no input", hint=_FORM)
+    if "=" in name:
+        raise UsageError(f"--dynamic {text!r} is about several inputs", hint="--dynamic once for each input")
     for part in rest.split(","):
         match = _AXIS.fullmatch(part)
         if match is None:

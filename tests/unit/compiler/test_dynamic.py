@@ -49,6 +49,7 @@ AXES = parse_dynamic(["x:0=batch[1..9],1=seq[2..24]", "mask:0=batch,1=seq"]).axe
     [
         (["ids"], [], "'ids' names no input"),
         ([":0=b[1..2]"], [], "names no input"),
+        (["ids:0=b[1..2],mask:0=b"], [], "is about several inputs"),
         (["ids:x=b[1..2]"], [], "'x=b[1..2]' is no AXIS=NAME[LOW..HIGH]"),
         (["ids:0=b[1..2"], [], "is no AXIS=NAME[LOW..HIGH]"),
         (["ids:0=b[4..2]"], [], "b is from 4 to 2"),
