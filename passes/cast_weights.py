@@ -10,9 +10,9 @@ from torch_mlir.dialects import arith, tensor
 from infc.errors import CompileError
 
 from ..dialects.infer import Weight
-from ..dialects.transforms import Cast
+from ..dialects.transforms import Cast, Quantize
 from .base import Pass
-from .derive import derive
+from .derive import derive, recipe
 from .walk import operations
 
 _DTYPES = ("f16", "bf16")
@@ -55,10 +55,13 @@ class CastWeights(Pass):
             )
 
     def run(self, module: ir.Operation) -> None:
-        """Leaves weights of other types alone."""
+        """Leaves weights of other types alone, and the parts of quantized ones."""
         for weight in operations(module, Weight.OPERATION_NAME):
             kind = ir.RankedTensorType(weight.logical.value)
-            if str(kind.element_type) == "f32" and kind.rank >= 2 and prod(kind.shape) >= self.at_least:
+            if str(kind.element_type) != "f32" or kind.rank < 2 or prod(kind.shape) < self.at_least:
+                continue
+            _, steps = recipe(weight)
+            if not any(isinstance(step, Quantize) for step in steps):  # the scales of integers, which have to be exact
                 self._cast(weight)
 
     def _cast(self, weight: Any) -> None:

@@ -10,6 +10,7 @@ SHARED = ",".join(
         "infer-raise-weights",
         # Equal weights become one before packing, so that a tied pair is packed once.
         "infer-dedupe-weights",
+        "infer-drop-empty-loops",
         "canonicalize",
         "cse",
         # Before anything moves the index computation away from the load that it guards.
@@ -26,7 +27,7 @@ SHARED = ",".join(
 PACK = "infer-pack-weights"
 
 # The last of it, which writes IREE's dialects. The copies come after every pass that could make two of them one.
-FOR_IREE = "infer-lower-weights,infer-own-destinations"
+FOR_IREE = "infer-lower-weights,infer-limit-bindings,infer-own-destinations"
 
 # What each pipeline does to the weights between packing and the end; `default` computes with what PyTorch has.
 #

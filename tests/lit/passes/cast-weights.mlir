@@ -25,3 +25,14 @@ func.func @others(%i: index) -> (f32, tensor<5000xf32>, tensor<8x8xf32>) {
   %e = tensor.extract %t[%i, %i] : tensor<100x16xf32>
   return %e, %v, %s : f32, tensor<5000xf32>, tensor<8x8xf32>
 }
+
+// The scales of integers stay as they are.
+// CHECK-LABEL: func.func @scales
+func.func @scales() -> tensor<64x64xf32> {
+  // CHECK: key = "w|quantize[scale,8,32,sym]"
+  // CHECK-NOT: cast
+  // CHECK: return
+  %s = "infer.weight"() {key = "w|quantize[scale,8,32,sym]", source = "w", transforms = ["quantize[scale,8,32,sym]"],
+                         digest = "sha256:1", layout = "row_major", logical = tensor<64x64xf32>} : () -> tensor<64x64xf32>
+  return %s : tensor<64x64xf32>
+}
