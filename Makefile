@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TRITON := $(VENV)/triton
 NODE := $(VENV)/node
-BENCHES := attach call coldstart compile memory quantize
+BENCHES := attach call coldstart compile memory quantize stages
 TORCH := torch==2.13.0
 
 .DEFAULT_GOAL := help

@@ -4,7 +4,7 @@ Speed does not depend on the weights' values, and random ones need no download.
 """
 
 import torch
-from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM
+from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM, ResNetConfig, ResNetModel
 
 SEQUENCE = 128
 
@@ -76,3 +76,30 @@ def _decoder(tokens: int, hidden: int, layers: int) -> tuple[Decoder, tuple[torc
         vocab_size=8000,
     )
     return Decoder(config).eval(), (torch.randint(0, config.vocab_size, (1, tokens)),)
+
+
+class Features(torch.nn.Module):
+    """ResNet down to its pooled features."""
+
+    def __init__(self, config: ResNetConfig) -> None:
+        super().__init__()
+        self.resnet = ResNetModel(config)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """From f32[1, 3, height, width] to f32[1, features, 1, 1]."""
+        return self.resnet(pixels).pooler_output
+
+
+def resnet_50() -> tuple[Features, tuple[torch.Tensor]]:
+    """ResNet-50: one picture of 224×224, f32."""
+    return _features(ResNetConfig(), 224)
+
+
+def resnet_tiny() -> tuple[Features, tuple[torch.Tensor]]:
+    """Two small blocks: for `--quick`."""
+    return _features(ResNetConfig(embedding_size=8, hidden_sizes=[16, 32], depths=[1, 1], layer_type="basic"), 32)
+
+
+def _features(config: ResNetConfig, size: int) -> tuple[Features, tuple[torch.Tensor]]:
+    torch.manual_seed(0)
+    return Features(config).eval(), (torch.randn(1, 3, size, size),)
