@@ -259,6 +259,7 @@ class Pool:
         self._enter()
         try:
             async with asyncio.timeout_at(call.deadline):
+                await self._weights.prepare(call.attach.model)
                 return await self._queue(call)
         except TimeoutError as error:
             raise DeadlineExceeded(

@@ -3,15 +3,18 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 from infc.errors import InfcError
 
-from ...runtime.memory.migrator import Migrator
+from ...runtime.memory.migrator import Migrator, Ticket
 from ...runtime.memory.stats import Snapshot
 from .request_log import RequestLog
 
 _log = logging.getLogger(__name__)
+
+_FILLS = 8  # calls at a time that wait for weights; what they read is bounded by the migrator
 
 # Takes chunks of one model out of the page tables of every executor.
 LetGo = Callable[[str, Sequence[str]], Awaitable[None]]
@@ -33,6 +36,24 @@ class Weights:
         self._migrator = migrator
         self._let_go = let_go
         self._leaving: set[asyncio.Task[None]] = set()
+        self._filling = ThreadPoolExecutor(_FILLS, thread_name_prefix="fill")
+        self._preparing = ThreadPoolExecutor(_FILLS, thread_name_prefix="prepare")
+
+    async def prepare(self, model: str) -> None:
+        """Brings a model to this host that was never here, before its call takes an executor, which others could use.
+
+        Raises:
+            ArtifactError: a chunk is damaged and cannot be mended, or cannot be fetched.
+            InfcError: a chunk cannot be read.
+        """
+        if self._migrator.is_here(model):
+            return
+        ticket = self._migrator.begin(model, counted=False)
+        try:
+            self._leave(ticket.evicted)
+            await self._in(self._preparing, ticket)
+        finally:
+            self._leave(self._migrator.end(ticket))
 
     @asynccontextmanager
     async def call(self, model: str) -> AsyncGenerator[None, None]:
@@ -48,7 +69,7 @@ class Weights:
         try:
             self._leave(ticket.evicted)
             if not ticket.late:
-                await asyncio.to_thread(self._migrator.fill, ticket)
+                await self._in(self._filling, ticket)
             yield
         finally:
             # After the answer: counting what was touched is no reason to let a caller wait.
@@ -62,9 +83,14 @@ class Weights:
         """Lets go of what is on its way out, and ends what moves bytes. The executors have ended before."""
         if self._leaving:
             await asyncio.wait(self._leaving)
+        for threads in (self._filling, self._preparing):
+            threads.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self._migrator.close)
         if self._log is not None:
             self._log.close()
+
+    async def _in(self, threads: ThreadPoolExecutor, ticket: Ticket) -> None:
+        await asyncio.get_running_loop().run_in_executor(threads, self._migrator.fill, ticket)
 
     def _leave(self, chunks: Iterable[str]) -> None:
         chunks = tuple(chunks)

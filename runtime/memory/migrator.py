@@ -67,6 +67,8 @@ class Migrator:
         self._damaged = 0
         self._deciding = Lock()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="promote")
+        # What was never here may come from a slow place far away: nobody waits behind it who only wants the disk.
+        self._fetching = ThreadPoolExecutor(2 * THREADS, thread_name_prefix="fetch")
 
     def add(self, name: ModelId, source: Promotion, *, checked: bool, loaded: bool = True) -> None:
         """Makes a model known.
@@ -105,11 +107,20 @@ class Migrator:
         finally:
             self.drop(self.end(ticket))
 
-    def begin(self, name: ModelId) -> Ticket:
-        """Decides what comes in for a call and what leaves, and moves nothing. Every ticket has its `end`."""
+    def is_here(self, name: ModelId) -> bool:
+        """Whether all of a model was on this host once, and right."""
+        return self._models[name].checked
+
+    def begin(self, name: ModelId, *, counted: bool = True) -> Ticket:
+        """Decides what comes in for a call and what leaves, and moves nothing. Every ticket has its `end`.
+
+        Args:
+            name: the model.
+            counted: it is a call; else only what comes before one.
+        """
         model = self._models[name]
         with self._deciding:
-            model.stats.calls += 1
+            model.stats.calls += counted
             model.stats.last = self._clock()
             if model.checked and all(chunk in self._residency for chunk in model.sizes):
                 model.stats.hits += len(model.sizes)
@@ -141,7 +152,8 @@ class Migrator:
         started = self._clock()
         with model.filling:
             wanted = ticket.wanted if model.checked else tuple(model.sizes)
-            results = [(chunk, self._threads.submit(model.source.promote, chunk)) for chunk in wanted]
+            threads = self._threads if model.checked else self._fetching
+            results = [(chunk, threads.submit(model.source.promote, chunk)) for chunk in wanted]
             failures: list[InfcError] = []
             came: list[int] = []
             for chunk, result in results:
@@ -219,6 +231,7 @@ class Migrator:
     def close(self) -> None:
         """Ends the threads that read."""
         self._threads.shutdown(cancel_futures=True)
+        self._fetching.shutdown(wait=False, cancel_futures=True)
 
     def _plan(self, name: ModelId, model: _Model) -> list[Access]:
         at = self._clock()

@@ -1,12 +1,7 @@
 """Models from another store: over file and HTTP, whole or chunk by chunk, from servers that behave and that do not."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,43 +11,10 @@ from infc.runtime.session import Session
 from infc.runtime.store import Store, check
 
 from support.artifacts import linear_reference
+from support.http_store import Server
 from support.stores import CHUNK, blob_files, damage, fine_tune
 
 pytest.importorskip("aiohttp", reason="fsspec reads HTTP with aiohttp, which is not installed")
-
-
-class Handler(SimpleHTTPRequestHandler):
-    """Serves a folder; `spoil` may change or cut off what is sent."""
-
-    spoil: ClassVar[Callable[[str, bytes], tuple[bytes, int]]]
-    requests: ClassVar[list[str]]
-
-    def do_GET(self) -> None:
-        self.requests.append(self.path)
-        try:
-            data = Path(self.translate_path(self.path)).read_bytes()
-        except OSError:
-            self.send_error(404)
-            return
-        data, length = type(self).spoil(self.path, data)
-        self.send_response(200)
-        self.send_header("Content-Length", str(length))
-        self.end_headers()
-        with suppress(ConnectionError):  # who has read enough hangs up
-            self.wfile.write(data)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-class Server:
-    def __init__(self, folder: Path) -> None:
-        self.spoil = lambda path, data: (data, len(data))
-        self.requests: list[str] = []
-        members = {"spoil": staticmethod(lambda path, data: self.spoil(path, data)), "requests": self.requests}
-        handler = type("Serving", (Handler,), members)
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +28,8 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.fixture
 def server(origin: Store) -> Iterator[Server]:
-    made = Server(origin.path)
-    thread = Thread(target=made.server.serve_forever)
-    thread.start()
-    yield made
-    made.server.shutdown()
-    thread.join()
-    made.server.server_close()
+    with Server(origin.path).running() as made:
+        yield made
 
 
 def answers(store: Store, name: str, number: int, *, verify: bool = False) -> None:
