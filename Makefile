@@ -10,7 +10,7 @@ TORCH := torch==2.13.0
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup drivers node demo test lint lit pytest format docs bench zoo constraints clean
+.PHONY: help setup drivers node demo test lint lit pytest format docs bench soak zoo constraints clean
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ bench: $(STAMP) ## run every benchmark and write docs/reference/performance.md
 	  $(BIN)/python bench/$$name.py --json bench/results/$$name.json --plot bench/results/$$name.png || exit 1; \
 	done
 	$(BIN)/python bench/report.py
+
+soak: $(STAMP) ## eight processes call models for a minute, twice, while weights come and go
+	$(BIN)/python tests/support/soak.py --backend files
+	$(BIN)/python tests/support/soak.py --backend arena
 
 zoo: $(STAMP) ## compile and verify many architectures and write docs/reference/coverage.md
 	$(BIN)/python zoo/run.py

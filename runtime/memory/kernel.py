@@ -1,6 +1,7 @@
 """The system calls on memory and the page cache that Python and its well-kept packages lack. Linux, nothing else."""
 
 import ctypes
+import errno
 import fcntl
 import mmap
 import os
@@ -23,6 +24,7 @@ _PUNCH_HOLE = 0x01 | 0x02  # with "keep size"
 
 # linux/userfaultfd.h: API, REGISTER, UNREGISTER, WAKE and POISON, with the structs that they take.
 _API, _REGISTER, _UNREGISTER, _WAKE, _POISON = 0xC018AA3F, 0xC020AA00, 0x8010AA01, 0x8010AA02, 0xC020AA08
+_WRITEPROTECT = 0xC018AA06
 _ABSENT, _UNMAPPED = 1, 4  # modes: no page there, and a page that this process has not mapped yet
 _NEEDED = 1 << 5 | 1 << 10  # features: both of them on shared memory
 _PAGE_FAULT = 0x12
@@ -167,6 +169,18 @@ def poison(faults: int, address: int) -> None:
     """
     page = address & -mmap.PAGESIZE
     fcntl.ioctl(faults, _POISON, bytearray(struct.pack("=QQQq", page, mmap.PAGESIZE, 0, 0)))
+
+
+def is_alive(faults: int, address: int) -> bool:
+    """Whether the process whose faults these are is there; an address of a range that traps.
+
+    Asked by lifting a write protection that there is none of: only that tells a process that ended from no memory.
+    """
+    try:
+        fcntl.ioctl(faults, _WRITEPROTECT, bytearray(struct.pack("=QQQ", address, mmap.PAGESIZE, 0)))
+    except OSError as error:
+        return error.errno != errno.ESRCH
+    return True
 
 
 def read_faults(faults: int) -> list[int]:

@@ -130,7 +130,9 @@ class PagedArena:
         for some in _batches(dict.fromkeys(slots)):
             with self._state:
                 self._full.difference_update(some)
-            self._ask(lambda request, some=some: Evict(request, some))
+            failed = self._ask(lambda request, some=some: Evict(request, some)).failed
+            if failed:
+                _log.error("%d chunks stay in the arena: %s", len(failed), next(iter(failed.values())))
 
     def close(self) -> None:
         """Ends the pager. Who still maps what is not there waits for ever: those processes go first."""

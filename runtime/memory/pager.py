@@ -134,13 +134,17 @@ class Pager:
         self._sweeping.submit(_forget_file, fd, place)  # once in memory is enough; nobody waits for that
 
     def empty(self, slot: int) -> None:
-        """Makes a slot empty. Who touches it again waits until it is full again."""
+        """Makes a slot empty. Who touches it again waits until it is full again.
+
+        Raises:
+            OSError: a mapping of it cannot be made to wait. It stays full then.
+        """
         with self._filling[slot]:
             with self._tables:
-                self._full.discard(slot)
                 for member in self._holders[slot]:
                     for address in member.ranges(slot):
                         _at(kernel.trap, member, address, CHUNK_SIZE)
+                self._full.discard(slot)
             kernel.punch(self._arena, slot * CHUNK_SIZE, CHUNK_SIZE)
 
     def faulted(self, member: _Member, address: int) -> None:
@@ -148,7 +152,11 @@ class Pager:
         slot = member.slots[(address - member.address) // CHUNK_SIZE]
         try:
             self.fill(slot)
-            _at(kernel.wake, member, address & -mmap.PAGESIZE, mmap.PAGESIZE)  # it may have been full by then
+            with self._tables:
+                if slot in self._full:  # it may have been before: then this one was left behind
+                    for place in member.ranges(slot):
+                        _at(kernel.untrap, member, place, CHUNK_SIZE)
+                _at(kernel.wake, member, address & -mmap.PAGESIZE, mmap.PAGESIZE)
         except OSError as error:
             _log.error("slot %d cannot be filled: %s", slot, error)
             with suppress(OSError):
@@ -233,8 +241,9 @@ def _at(act: Callable[[int, int, int], None], member: _Member, address: int, len
     try:
         act(member.faults, address, length)
     except OSError as error:
-        if error.errno not in _GONE:
-            raise
+        if error.errno in _GONE or (error.errno == errno.ENOMEM and not kernel.is_alive(member.faults, address)):
+            return
+        raise
 
 
 def main(arguments: list[str]) -> None:
