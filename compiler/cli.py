@@ -14,6 +14,7 @@ from .options import (
     dynamic_options,
     limit_options,
     limits_of,
+    middle_of,
     middle_options,
     request_of,
     source_options,
@@ -65,7 +66,6 @@ def compile_(
     from .cache_folder import cache_folder
     from .driver import CompileOptions, compile_model
     from .guest import user_code
-    from .middle import middle_of
 
     options = CompileOptions(
         name=name,

@@ -2,30 +2,25 @@
 
 Two keys lead to one artifact. The files of a source that no code of the user's reads (a `.pt2`, a Hugging Face folder)
 are known before anything is loaded. Every other source is known once it has been traced: by its graph, its weights and
-its example inputs. The code of a factory is no key: what it imports may change and the code itself may not.
+its example inputs (`contents.py`). The code of a factory is no key: what it imports may change and the code itself may
+not.
+
+While that is found out, what the same source gave the last time is checked and copied already (`Guess`). Nothing here
+imports torch.
 """
 
 import contextlib
-import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Self
 
-import torch
-import torch.utils._pytree as pytree
-
-from infc.errors import ArtifactError, SourceError
-
-from ..runtime.artifact import Artifact, Config, copy_tar
-from .arguments import takes
+from ..runtime.artifact import Config
 from .cache import Cache, key_of
-from .export import Traced
 from .fingerprint import host, toolchain
-from .interface import returns_of
-
-_OWN = {"module", "args", "kwargs", "exported", "onnx"}  # of a source: what is looked at closely, below
+from .guess import Guess
 
 
 @dataclass(frozen=True)
@@ -47,48 +42,34 @@ class Shelf:
         except OSError:
             return None  # the door says what is wrong with it
 
-    def of_traced(self, *programs: Traced) -> str | None:
-        """The key of a model's traced programs, None where one holds something that has no contents to compare."""
-        try:
-            return self._key("traced", *(key_of(list(_parts(traced))) for traced in programs))
-        except (
-            RuntimeError,
-            NotImplementedError,
-            TypeError,
-            ValueError,
-            SourceError,
-        ):  # sparse, quantized: no plain bytes
-            return None
+    def of_contents(self, contents: str) -> str:
+        """The key of a model whose traced programs are `contents`."""
+        return self._key("traced", contents)
 
-    def behind(self, files: "Files") -> str | None:
-        """The key of the model that was made from these files before."""
-        found = self.cache.get("source", files.key)
+    def of_name(self, *sources: str) -> str:
+        """Under which the key is kept of what `sources` gave the last time, whatever they are now."""
+        return self._key("name", str(Path.cwd()), *sources)
+
+    def read(self, kind: str, key: str) -> str | None:
+        """The key that was kept under another."""
+        found = self.cache.get(kind, key)
         return found.decode() if found else None
 
-    def put(self, key: str, files: "Files | None", artifact: Path) -> None:
-        """Keep the finished artifact; also for its files, if they are still what they were when they were read."""
-        self.cache.add("artifact", key, artifact)
-        if files and files.unchanged():
-            self.cache.put("source", files.key, key.encode())
+    def begin(self, key: str, out: Path) -> Guess | None:
+        """Begin to check the artifact of `key`, and to copy it beside `out`; None where there is none."""
+        path = self.cache.find("artifact", key)
+        return Guess(key, path, out) if path else None
 
-    def take(self, key: str, out: Path) -> tuple[str, Config] | None:
-        """Write the artifact of `key` to `out`: its digest and its config. None where there is none, or a broken one.
+    def take(self, guess: Guess) -> tuple[str, Config] | None:
+        """Let the copy be `out`: digest and config of the artifact. None, and it goes, where it was damaged.
 
         Raises:
             ArtifactError: `out` cannot be written.
         """
-        path = self.cache.find("artifact", key)
-        if path is None:
-            return None
-        try:
-            # Every byte, before `out` is touched: what is wrong then is the disk under `out`.
-            artifact = Artifact.open(path, check=True)
-        except ArtifactError:
-            self.cache.drop("artifact", key)
-            return None
-        with artifact:
-            copy_tar(path, out)
-            return artifact.digest, artifact.config
+        found = guess.publish()
+        if found is None:
+            self.cache.drop("artifact", guess.key)
+        return found
 
     def _key(self, *parts: str) -> str:
         return key_of([toolchain(), host(), *self.asked, *parts])
@@ -96,7 +77,9 @@ class Shelf:
 
 @dataclass
 class Lookup:
-    """What one compile asks a shelf, and then leaves there. Without a shelf there is never anything.
+    """One compile before its shelf: what it asks for, and then leaves there. Without a shelf there is never anything.
+
+    A context manager.
 
     Args:
         sources: as the compile was told them.
@@ -106,28 +89,67 @@ class Lookup:
     shelf: Shelf | None
     sources: Sequence[str]
     out: Path
+    _guess: Guess | None = None
     _files: "Files | None" = None
     _key: str | None = None
+
+    def __enter__(self) -> Self:
+        if self.shelf:
+            last = self.shelf.read("name", self.shelf.of_name(*self.sources))
+            self._guess = self.shelf.begin(last, self.out) if last else None
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._drop()
 
     def by_files(self) -> tuple[str, Config] | None:
         """Digest and config of what the same files gave, now in `out`. Raises as `Shelf.take`."""
         if self.shelf is None:
             return None
         self._files = self.shelf.of_files(*self.sources)
-        self._key = self._files and self.shelf.behind(self._files)
-        return self.shelf.take(self._key, self.out) if self._key else None
+        self._key = self._files and self.shelf.read("source", self._files.key)
+        return self._take(self.shelf)
 
-    def by_traced(self, traced: Sequence[Traced]) -> tuple[str, Config] | None:
-        """Digest and config of what the same programs gave, now in `out`. Raises as `Shelf.take`."""
+    def by_contents(self, contents: str | None) -> tuple[str, Config] | None:
+        """Digest and config of what the same traced programs gave, now in `out`. Raises as `Shelf.take`.
+
+        Args:
+            contents: None where they cannot be compared.
+        """
         if self.shelf is None:
             return None
-        self._key = self.shelf.of_traced(*traced)
-        return self.shelf.take(self._key, self.out) if self._key else None
+        self._key = self.shelf.of_contents(contents) if contents else None
+        found = self._take(self.shelf)
+        self._drop()  # what is made now needs the room
+        return found
 
     def keep(self) -> None:
         """Leave the artifact that was written to `out` for the next time."""
         if self.shelf and self._key:
-            self.shelf.put(self._key, self._files, self.out)
+            self.shelf.cache.add("artifact", self._key, self.out)
+            self._remember(self.shelf, self._key)
+
+    def _take(self, shelf: Shelf) -> tuple[str, Config] | None:
+        key = self._key
+        if key is None:
+            return None
+        if self._guess is None or self._guess.key != key:
+            self._drop()
+            self._guess = shelf.begin(key, self.out)
+        found = shelf.take(self._guess) if self._guess else None
+        if found:
+            self._remember(shelf, key)
+        return found
+
+    def _remember(self, shelf: Shelf, key: str) -> None:
+        shelf.cache.put("name", shelf.of_name(*self.sources), key.encode())
+        if self._files and self._files.unchanged():
+            shelf.cache.put("source", self._files.key, key.encode())
+
+    def _drop(self) -> None:
+        if self._guess:
+            self._guess.discard()
+        self._guess = None
 
 
 @dataclass(frozen=True)
@@ -161,34 +183,3 @@ def _stamps(paths: Sequence[Path]) -> list[object]:
 def _file_digest(path: Path) -> str:
     with path.open("rb") as file:
         return f"{path}={hashlib.file_digest(file, 'sha256').hexdigest()}"
-
-
-def _parts(traced: Traced) -> Iterator[str]:
-    source = traced.source
-    for field in dataclasses.fields(source):
-        if field.name not in _OWN:
-            yield f"{field.name}={getattr(source, field.name)!r}"
-    yield source.doc
-    leaves, tree = pytree.tree_flatten((source.args, dict(source.kwargs)))
-    yield str(tree)
-    yield from (_digest(leaf) if isinstance(leaf, torch.Tensor) else repr(leaf) for leaf in leaves)
-    if source.onnx is not None:
-        yield hashlib.sha256(source.onnx.model.SerializeToString(deterministic=True)).hexdigest()
-        yield repr(source.onnx.method)
-        return
-    exported: Any = traced.exported
-    yield f"{takes(source)} {returns_of(exported)}"
-    yield f"{exported.graph_signature} {exported.range_constraints} {exported.call_spec}"
-    for name, part in exported.graph_module.named_modules():
-        if isinstance(part, torch.fx.GraphModule):
-            yield f"{name}: {part.graph}"
-            yield from (f"{node.name}: {node.meta.get('val')!r}" for node in part.graph.nodes)
-    for name, value in sorted({**exported.state_dict, **exported.constants}.items()):
-        yield f"{name}={_digest(value) if isinstance(value, torch.Tensor) else repr(value)}"
-
-
-def _digest(tensor: torch.Tensor) -> str:
-    plain = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-    contents: Callable[..., Any] = plain.numpy
-    digest = hashlib.sha256(contents().data).hexdigest()
-    return f"{tensor.dtype} {tuple(tensor.shape)} {tensor.stride()} {digest}"

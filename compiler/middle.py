@@ -1,7 +1,7 @@
 """What the compiler's middle is asked for: a named pipeline, and the types in which the weights are stored."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 from infc.errors import UsageError
@@ -56,14 +56,6 @@ def storage_passes(middle: Middle) -> str:
     if middle.cast:
         passes.append(str(CastWeights(dtype=middle.cast)))
     return ",".join(each for each in passes if each)
-
-
-def middle_of(described: Mapping[str, object]) -> Middle:
-    """The command line's options as `parse_middle` takes them. Raises as it does."""
-    values = [described[name] for name in ("quantize", "cast_weights")]
-    quantize, cast = (value if isinstance(value, str) else None for value in values)
-    tolerance = described["tolerance"]
-    return parse_middle(str(described["pipeline"]), quantize, cast, tolerance if isinstance(tolerance, float) else None)
 
 
 def _quantization(text: str) -> str:

@@ -8,6 +8,7 @@ import click
 from infc.errors import UsageError
 
 if TYPE_CHECKING:
+    from ..runtime.artifact import Middle
     from .children import Limits
     from .cutting import Cutting
     from .doors import Request
@@ -101,7 +102,7 @@ def limit_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def middle_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` the options about passes and storage; `compiler.middle.middle_of` reads their values."""
+    """Give `command` the options about passes and storage; `middle_of` reads their values."""
     for option in reversed(_MIDDLE):
         command = option(command)
     return command
@@ -130,6 +131,18 @@ def cutting_of(described: Mapping[str, Any]) -> "Cutting":
     return cutting
 
 
+def middle_of(described: Mapping[str, Any]) -> "Middle":
+    """The options' values as the compiler takes them. Raises UsageError as `parse_middle`."""
+    from ..runtime.artifact import Middle
+
+    said = (described["pipeline"], described["quantize"], described["cast_weights"], described["tolerance"])
+    if said == ("default", None, None, None):
+        return Middle()
+    from .middle import parse_middle  # with torch-mlir, which takes its time to import
+
+    return parse_middle(*said)
+
+
 def dynamic_of(described: Mapping[str, Any]) -> "Dynamic":
     """The options' values as the compiler takes them. Raises UsageError when one cannot be parsed."""
     from .dynamic import parse_dynamic
@@ -153,9 +166,14 @@ def limits_of(described: Mapping[str, Any]) -> "Limits":
 
 def request_of(described: Mapping[str, Any]) -> "Request":
     """The options' values as the front doors take them. Raises UsageError when an input cannot be parsed."""
-    from .doors import Request, parse_inputs, parse_methods
+    from .doors import Request, parse_inputs
 
-    methods, files = parse_methods(described["methods"])
+    methods: tuple[str, ...] = ()
+    files: dict[str, str] = {}
+    if described["methods"]:
+        from .doors.methods import parse_methods  # with torch, which takes a second to import
+
+        methods, files = parse_methods(described["methods"])
     return Request(
         described["task"], described["factory"], methods, inputs=parse_inputs(described["inputs"]), files=files
     )

@@ -25,14 +25,20 @@ class Tools:
 
     def remember(self, kind: str, made_from: Sequence[str], make: Callable[[], bytes]) -> bytes:
         """What `make` gives; what it gave before, when this toolchain made it of the same parts."""
-        if self.cache is None:
-            return make()
-        key = key_of([toolchain(), *made_from])
-        found = self.cache.get(kind, key)
+        found = self.recall(kind, made_from)
         if found is None:
             found = make()
-            self.cache.put(kind, key, found)
+            self.keep(kind, made_from, found)
         return found
+
+    def recall(self, kind: str, made_from: Sequence[str]) -> bytes | None:
+        """What this toolchain made of the same parts before; None where nothing is known of that."""
+        return self.cache.get(kind, key_of([toolchain(), *made_from])) if self.cache else None
+
+    def keep(self, kind: str, made_from: Sequence[str], made: bytes) -> None:
+        """Let `made` be found the next time."""
+        if self.cache:
+            self.cache.put(kind, key_of([toolchain(), *made_from]), made)
 
     def map(self, stage: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """`stage` of every item, in order, at the same time: what is bounded is the processes, in `children`.

@@ -1,7 +1,7 @@
 """The artifact against PyTorch, before it is called done: on random inputs, and on values that stress the numbers."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,12 +56,13 @@ def verify(
     target: str,
     sizes: Sequence[Mapping[str, int]] = (),
     visible: Sequence[str] = (),
+    drawn: "Iterable[Trial | LeftOut] | None" = None,
 ) -> VerifyReport:
     """Run the artifact and PyTorch on `trials` random inputs and one of every other kind, and compare every output.
 
     Where dims vary, `sizes` are tried, each on random inputs, and the other kinds on the smallest and a middle one.
     Calls whose `visible` masks hide whole rows are run by another module (see `ModuleBuild`): each size is tried with
-    such rows and without.
+    such rows and without. `drawn` are the trials, where PyTorch was asked already.
 
     Raises:
         SourceError: PyTorch itself fails on random inputs of the examples' kind.
@@ -72,7 +73,8 @@ def verify(
     reference = Reference(program)
     record = _Record(program.source.reference, artifact.config.middle)
     with Session.attach(artifact, target=target) as session:
-        for trial in draw_trials(program, reference, trials, seed, sizes, visible):
+        own = draw_trials(program, reference, trials, seed, sizes, visible) if drawn is None else drawn
+        for trial in own:
             if isinstance(trial, LeftOut):
                 record.left_out.append(trial)
                 continue
@@ -122,6 +124,15 @@ def draw_trials(
             yield _trial(reference, values, number, drawn | kept, own)
             names = ", ".join(fixed)
             yield LeftOut(values=values, why=f"other integers than the example's for {names}: {error.message}")
+
+
+def planned(
+    program: Program, count: int, sizes: Sequence[Mapping[str, int]] = (), visible: Sequence[str] = ()
+) -> list[Mapping[str, int]]:
+    """The sizes of all trials that `draw_trials` draws."""
+    examples = Reference(program).examples()
+    values = kinds([(spec, examples[spec.name]) for spec in program.method.inputs])
+    return [own for _, own, _ in _plan(count, values, sizes, visible)]
 
 
 def _plan(

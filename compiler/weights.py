@@ -1,9 +1,7 @@
 """The weights of a model on their way from PyTorch into a slab."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,11 +13,9 @@ from ..dialects.transforms import Transform
 from ..passes.derive import recipe
 from ..passes.walk import operations
 from ..runtime.artifact import WeightData
+from .digests import Digests, elements
 from .dtypes import TORCH_DTYPES
 from .transforming import transformed
-
-# Elements are moved, never computed with: an integer of the same width stands for those that numpy has no dtype for.
-_CARRIERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 @dataclass
@@ -31,9 +27,8 @@ class WeightTable:
 
     tensors: dict[str, torch.Tensor] = field(default_factory=dict[str, torch.Tensor])
     digests: dict[str, str] = field(default_factory=dict[str, str])
+    hashed: Digests = field(default_factory=Digests)
     _keys: dict[str, str] = field(default_factory=dict[str, str])  # by digest
-    # By where the elements lie; the tensor is kept with its digest, so that no other comes to lie there.
-    _seen: dict[Any, tuple[str, torch.Tensor]] = field(default_factory=dict[Any, tuple[str, torch.Tensor]])
 
     def add(self, key: str, tensor: torch.Tensor) -> str:
         """Take `tensor` (any supported dtype, any strides) in; the key that it has now.
@@ -41,10 +36,7 @@ class WeightTable:
         It is `key`, or that of an equal tensor, or one made from it where another tensor has that: several programs of
         one model share a table, and name their weights each in its own way.
         """
-        identity = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype)
-        if identity not in self._seen:  # a tied weight is hashed once
-            self._seen[identity] = (_digest(tensor), tensor)
-        digest, _ = self._seen[identity]
+        digest = self.hashed.of(tensor)  # a tied weight is hashed once
         if digest in self._keys:
             return self._keys[digest]
         free, count = key, 0
@@ -105,27 +97,15 @@ def weight_uses(module: ir.Operation) -> list[WeightUse]:
 
 
 def _packed(tensor: torch.Tensor, layout: str) -> np.ndarray:
-    array = _elements(tensor)
+    array = elements(tensor)
     packing = parse_layout(layout)
     return _mmt4d(array, packing) if isinstance(packing, Mmt4d) else array
-
-
-def _elements(tensor: torch.Tensor) -> np.ndarray:
-    flat = tensor.detach().cpu().contiguous()
-    return flat.view(_CARRIERS[flat.element_size()]).numpy()
 
 
 def _nibbles(array: np.ndarray) -> np.ndarray:
     """Two elements of 4 bits in a byte, the first in its low bits, as IREE reads i4."""
     flat = array.reshape(-1)
     return (flat[0::2] & 15) | (flat[1::2] << 4)
-
-
-def _digest(tensor: torch.Tensor) -> str:
-    shape = "x".join(map(str, tensor.shape))
-    digest = hashlib.sha256(f"{TORCH_DTYPES[tensor.dtype]}[{shape}]".encode())
-    digest.update(np.ascontiguousarray(_elements(tensor)).reshape(-1).view(np.uint8).data)
-    return f"sha256:{digest.hexdigest()}"
 
 
 def _mmt4d(matrix: np.ndarray, layout: Mmt4d) -> np.ndarray:

@@ -1,24 +1,27 @@
-"""The front doors: what `SRC` on the command line can be; one file a door."""
+"""The front doors: what `SRC` on the command line can be; one file a door.
+
+Each is imported when it is opened, and torch with it: a model that the cache knows by its files needs none.
+"""
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infc.errors import SourceError, UsageError
 
-from ..source import Source, called
 from .extras import needing
-from .factory import is_factory, read_factory
-from .methods import check_methods, parse_methods
-from .overrides import with_shapes
 from .request import Request, Shape, parse_inputs
 
-__all__ = ["Request", "Shape", "parse_inputs", "parse_methods", "read_source", "read_sources"]
+if TYPE_CHECKING:
+    from ..source import Source
+
+__all__ = ["Request", "Shape", "parse_inputs", "read_source", "read_sources"]
 
 _GRAPHS = (".pt2", ".onnx")  # files that hold one entry point
 _CHECKPOINTS = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 
 
-def read_source(text: str, request: Request | None = None) -> Source:
+def read_source(text: str, request: Request | None = None) -> "Source":
     """The model that `text` names, which has one entry point. Raises as `read_sources`."""
     request = request or Request()
     if len(request.methods) > 1:
@@ -26,7 +29,7 @@ def read_source(text: str, request: Request | None = None) -> Source:
     return read_sources(text, request)[0]
 
 
-def read_sources(text: str, request: Request) -> list[Source]:
+def read_sources(text: str, request: Request) -> "list[Source]":
     """Read the model that `text` names, once for each of its entry points.
 
     Runs the user's code when it is, or asks for, a factory.
@@ -35,6 +38,10 @@ def read_sources(text: str, request: Request) -> list[Source]:
         SourceError: `text` is no source, or the door says what is wrong with the model.
         UsageError: the request has an option that its door does not take.
     """
+    from .factory import is_factory, read_factory
+    from .methods import check_methods
+    from .overrides import with_shapes
+
     check_methods(request.methods)
     if request.files or (request.methods and Path(text).suffix in _GRAPHS):
         return _read_files(text, request)
@@ -92,6 +99,8 @@ def _read_files(text: str, request: Request) -> list[Source]:
                 hint="a factory gives the methods of its module: file.py:make --method encode --method decode",
             )
     alone = replace(request, methods=(), files={})
+    from ..source import called
+
     return [called(name, read_sources(file, alone)[0]) for name, file in files.items()]
 
 

@@ -3,16 +3,17 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-
-import torch
+from math import prod
+from typing import TYPE_CHECKING
 
 from infc.errors import UsageError
 
 from ...runtime.artifact import Dim
-from ..dtypes import TORCH_DTYPES
 from ..dynamic.request import Axes
 
-_DTYPES = {name: dtype for dtype, name in TORCH_DTYPES.items()}
+if TYPE_CHECKING:
+    import torch
+
 _INPUT = re.compile(r"(?P<name>[^=\s]+)=(?P<dims>(?:\d+x)*)(?P<dtype>[a-z]+\d*)", re.ASCII)
 _LARGEST = 1 << 28  # elements of one example input: far above any model's, far below what fills the memory
 
@@ -22,7 +23,7 @@ class Shape:
     """The dims and the dtype that an example input is to have."""
 
     dims: tuple[int, ...]
-    dtype: torch.dtype
+    dtype: "torch.dtype"
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,24 @@ def parse_inputs(texts: Iterable[str]) -> dict[str, Shape]:
     Raises:
         UsageError: one has another form, an unknown dtype, no or too many elements, or a name that is there already.
     """
+    given = list(texts)
+    if not given:
+        return {}
+    from ..dtypes import TORCH_DTYPES  # of torch, which takes a second to import
+
+    dtypes = {name: dtype for dtype, name in TORCH_DTYPES.items()}
     found: dict[str, Shape] = {}
-    for text in texts:
+    for text in given:
         match = _INPUT.fullmatch(text)
         if match is None:
             raise UsageError(f"--input {text!r} is no NAME=SHAPE", hint="dims, then a dtype: --input ids=1x64xi64")
         name, dtype = match["name"], match["dtype"]
-        if dtype not in _DTYPES:
-            raise UsageError(f"--input {text!r}: there is no dtype {dtype!r}", hint=f"dtypes: {', '.join(_DTYPES)}")
+        if dtype not in dtypes:
+            raise UsageError(f"--input {text!r}: there is no dtype {dtype!r}", hint=f"dtypes: {', '.join(dtypes)}")
         dims = tuple(int(dim[:18]) for dim in match["dims"].split("x")[:-1])
-        if not 0 < torch.Size(dims).numel() <= _LARGEST:
+        if not 0 < prod(dims) <= _LARGEST:
             raise UsageError(f"--input {text!r} has no elements, or more than {_LARGEST}", hint="--input ids=1x128xi64")
         if name in found:
             raise UsageError(f"--input names {name!r} twice", hint="say each input once")
-        found[name] = Shape(dims, _DTYPES[dtype])
+        found[name] = Shape(dims, dtypes[dtype])
     return found

@@ -17,9 +17,10 @@ from ...runtime.inputs import random_inputs
 from ...runtime.session import Session
 from ...runtime.targets import obstacle
 from .. import build
+from ..answers import Span
+from ..comparing import Comparing
 from ..export import Program
 from ..targets import Target
-from ..verify import verify
 from ..weights import WeightTable
 from .buckets import probe_sizes
 from .candidates import Plan, Way, bucket_name
@@ -53,15 +54,12 @@ class _Tried:
 class Judge:
     """Compares the candidates of methods.
 
-    `config` is that of the artifact; its methods and targets do not matter. `trials` and `seed` as in `verify`; with
-    `compare` false nothing is compared.
+    `config` is that of the artifact; its methods and targets do not matter.
     """
 
     weights: WeightTable
     config: Config
-    trials: int
-    seed: int
-    compare: bool
+    comparing: Comparing
 
     def choose(self, program: Program, decided: Plan | None, ways: Sequence[Way], target: Target) -> Chosen:
         """Compare the candidates for a target with PyTorch, time those that are right, and keep one.
@@ -89,7 +87,8 @@ class _Contest:
     tried: Sequence[_Tried]
 
     def decide(self, target: Target) -> Chosen:
-        compared = self.judge.compare and self._try_all([each for each in self.tried if not each.reason], target)
+        made = [each for each in self.tried if not each.reason]
+        compared = self.judge.comparing.wanted and self._try_all(made, target)
         right = [each for each in self.tried if not each.reason]
         if not right:
             raise next(each.error for each in self.tried if each.error)
@@ -135,19 +134,13 @@ class _Contest:
         return True
 
     def _try(self, each: _Tried, staged: Artifact) -> None:
-        method, seed = self.program.method, self.judge.seed
-        each.report = verify(
-            staged,
-            self.program,
-            trials=self.judge.trials,
-            seed=seed,
-            target=staged.config.targets[0].target,
-            sizes=self.decided.trials,
-            visible=next((part.visible for part in each.way.parts), ()),
-        )
+        method, comparing = self.program.method, self.judge.comparing
+        target = staged.config.targets[0].target
+        span = Span(self.decided.trials, next((part.visible for part in each.way.parts), ()))
+        each.report = comparing.report(staged, target, self.program, span)
         with Session.attach(staged) as session:
             for sizes in probe_sizes(method.dims):
-                inputs = random_inputs(method, np.random.default_rng(seed), sizes)
+                inputs = random_inputs(method, np.random.default_rng(comparing.answers.seed), sizes)
                 inputs |= {name: np.ones_like(inputs[name]) for name in self.decided.padding.visible}
                 each.seconds.append(min(_seconds(session, inputs, method.name) for _ in range(_ROUNDS)))
 

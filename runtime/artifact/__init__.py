@@ -3,7 +3,7 @@
 from .digest import interface_digest, stage_digest
 from .layout import Blob
 from .reader import Artifact
-from .rewrite import copy_tar, rewrite
+from .rewrite import TarCopy, rewrite
 from .schema import (
     CHUNK_SIZE,
     DESCRIPTOR_MEDIA_TYPE,
@@ -76,6 +76,7 @@ __all__ = [
     "Stage",
     "StageBuild",
     "Step",
+    "TarCopy",
     "TargetBuild",
     "TensorSpec",
     "Toolchain",
@@ -84,7 +85,6 @@ __all__ = [
     "WeightData",
     "Wiring",
     "check_interface",
-    "copy_tar",
     "interface_digest",
     "one_stage",
     "rewrite",

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Event
 
 from infc.errors import ArtifactError
 
@@ -13,6 +14,8 @@ from .schema import Config
 from .sink import sync_folder, writing
 from .temporary import new_file, sweep
 from .writer import ArtifactWriter, Form
+
+_PIECE = 64 << 20  # bytes; so often a copy looks whether it is still wanted
 
 
 def rewrite(artifact: Artifact, out: str | os.PathLike[str], config: Config) -> str:
@@ -51,23 +54,51 @@ def _write(
         return writer.finish(config)
 
 
-def copy_tar(path: Path, out: str | os.PathLike[str]) -> None:
-    """Copies the artifact in the tar `path` to `out`, byte for byte and unchecked, replacing what is there in one step.
+class TarCopy:
+    """The artifact in the tar `path`, to be copied to `out`, byte for byte and unchecked.
 
-    Raises:
-        ArtifactError: `path` cannot be read, or `out` cannot be written.
+    `run` writes beside `out`, in any thread; `publish` then replaces what is there in one step; `discard` comes last.
     """
-    destination = Path(os.path.realpath(out))
-    with writing(destination), path.open("rb") as source:
-        sweep(destination)
-        temporary, fd = new_file(destination)
-        try:
+
+    def __init__(self, path: Path, out: str | os.PathLike[str]) -> None:
+        self._path = path
+        self._out = Path(os.path.realpath(out))
+        self._stopped = Event()
+        self._temporary: Path | None = None
+        self._fd = -1
+
+    def run(self) -> None:
+        """Copy everything, unless `stop` comes before.
+
+        Raises:
+            ArtifactError: `path` cannot be read, or the copy cannot be written.
+        """
+        with writing(self._out), self._path.open("rb") as source:
+            sweep(self._out)
+            self._temporary, self._fd = new_file(self._out)
             offset = 0
-            while sent := os.sendfile(fd, source.fileno(), offset, 1 << 30):
+            while not self._stopped.is_set() and (sent := os.sendfile(self._fd, source.fileno(), offset, _PIECE)):
                 offset += sent
-            os.fsync(fd)
-            temporary.replace(destination)
-            sync_folder(destination.parent)
-        finally:
-            os.close(fd)
-            temporary.unlink(missing_ok=True)
+            if not self._stopped.is_set():
+                os.fsync(self._fd)
+
+    def stop(self) -> None:
+        """Let `run` end soon."""
+        self._stopped.set()
+
+    def publish(self) -> None:
+        """Give the copy, which is complete, its name. Raises ArtifactError when that fails."""
+        if self._temporary is None:
+            raise ValueError("nothing was copied")
+        with writing(self._out):
+            self._temporary.replace(self._out)
+            self._temporary = None
+            sync_folder(self._out.parent)
+
+    def discard(self) -> None:
+        """Remove what was not published, when `run` has ended."""
+        if self._temporary is not None:
+            self._temporary.unlink(missing_ok=True)
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._temporary, self._fd = None, -1

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from infc.compiler.check import check_against
-from infc.compiler.doors import Request, parse_methods
+from infc.compiler.doors import Request
+from infc.compiler.doors.methods import parse_methods
 from infc.compiler.driver import CompileOptions, compile_model
 from infc.compiler.dynamic import parse_dynamic
 from infc.runtime.artifact import Artifact

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +12,16 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from infc.compiler import CompileOptions, compile_model
+from infc.compiler import CompileOptions, compile_model, front
 from infc.compiler.cache import Cache, key_of
 from infc.compiler.cache_cli import cache as command
 from infc.compiler.cache_folder import cache_folder, cache_limit
 from infc.compiler.children import Children
+from infc.compiler.contents import contents_of
+from infc.compiler.digests import Digests
 from infc.compiler.export import trace
 from infc.compiler.finished import Shelf
+from infc.compiler.reference import Reference
 from infc.compiler.source import Source
 from infc.errors import UsageError
 from infc.runtime.artifact import Artifact
@@ -143,9 +148,9 @@ class Net(torch.nn.Module):
 
 
 def traced_key(cache: Cache, source: Source, *asked: str) -> str:
-    key = Shelf(cache, asked).of_traced(trace(source))
-    assert key is not None
-    return key
+    contents = contents_of([trace(source)], Digests())
+    assert contents is not None
+    return Shelf(cache, asked).of_contents(contents)
 
 
 def test_a_traced_model_has_a_key_of_everything_that_it_is_made_from(cache: Cache) -> None:
@@ -166,7 +171,7 @@ def test_a_traced_model_has_a_key_of_everything_that_it_is_made_from(cache: Cach
     assert len({same, *others}) == 1 + len(others)
 
 
-def test_what_has_no_plain_bytes_is_not_kept(cache: Cache) -> None:
+def test_what_has_no_plain_bytes_is_not_kept() -> None:
     class Sparse(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -175,7 +180,7 @@ def test_what_has_no_plain_bytes_is_not_kept(cache: Cache) -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.mm(self.table, x)  # type: ignore[arg-type]
 
-    assert Shelf(cache, ()).of_traced(trace(Source("sparse", Sparse(), (torch.eye(3),)))) is None
+    assert contents_of([trace(Source("sparse", Sparse(), (torch.eye(3),)))], Digests()) is None
 
 
 def test_an_unchanged_model_is_copied_and_a_broken_copy_is_made_again(tmp_path: Path) -> None:
@@ -208,12 +213,20 @@ def test_a_target_that_comes_later_takes_what_the_others_share(tmp_path: Path, m
         commands.append(Path(command[0]).name)
         return run(self, command, *rest)
 
+    def refused(*_: object) -> None:
+        raise AssertionError("it was done before")
+
     monkeypatch.setattr(Children, "run", counted)
+    monkeypatch.setattr(front, "decompose", refused)
+    monkeypatch.setattr(front, "import_program", refused)
+    monkeypatch.setattr(Reference, "__call__", refused)
     targets = ("cpu", "cpu:x86-64-v4")  # the same layout of the weights, where the host has AVX-512
     result = compile_model(MLP, tmp_path / "two.infc", replace(options, targets=targets))
     assert [build.target for build in result.config.targets] == [*targets]
     assert commands.count("iree-compile") == 2  # the new target's code, and which features it uses
     assert len(commands) <= 3
+    alone = compile_model(MLP, tmp_path / "alone.infc", CompileOptions(cache=None))
+    assert alone.config.targets[0].verify == result.config.targets[0].verify
 
 
 def test_a_source_of_files_is_known_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,10 +237,43 @@ def test_a_source_of_files_is_known_before_it_is_read(tmp_path: Path, monkeypatc
     second = compile_model(str(source), tmp_path / "second.infc", options)
     assert set(second.seconds) == {"look up"}
     assert second.digest == first.digest
+    assert loaded_by_compiling(source, tmp_path / "again.infc", tmp_path / "cache") & {"torch", "torch_mlir"} == set()
+    assert (tmp_path / "again.infc").read_bytes() == (tmp_path / "first.infc").read_bytes()
     torch.export.save(torch.export.export(Net(weight=3.0).eval(), (torch.ones(3),)), source)
     third = compile_model(str(source), tmp_path / "third.infc", options)
     assert not third.cached
     assert third.digest != first.digest
+
+
+def loaded_by_compiling(source: Path, out: Path, cache: Path) -> set[str]:
+    """The packages that are imported in a new process that compiles with this cache."""
+    program = (
+        "import sys; from pathlib import Path; from infc.compiler import CompileOptions, compile_model\n"
+        "source, out, cache = sys.argv[1:]\n"
+        "assert compile_model(source, Path(out), CompileOptions(cache=Path(cache))).cached\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    command = [sys.executable, "-P", "-c", program, str(source), str(out), str(cache)]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_a_wrong_guess_leaves_nothing(tmp_path: Path) -> None:
+    factory = tmp_path / "net.py"
+    text = "import torch\ndef net():\n    return torch.nn.Linear(4, 4).eval(), (torch.ones(1, 4),)\n"
+    factory.write_text(text)
+    options = CompileOptions(cache=tmp_path / "cache")
+    first = compile_model(f"{factory}:net", tmp_path / "net.infc", options)
+    factory.write_text(
+        text.replace("torch.nn.Linear(4, 4)", "torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.ReLU())")
+    )
+    second = compile_model(f"{factory}:net", tmp_path / "net.infc", options)
+    assert not second.cached
+    assert second.config.source != first.config.source
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "__pycache__") == [
+        "cache",
+        "net.infc",
+        "net.py",
+    ]
 
 
 def test_the_command_shows_and_empties_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

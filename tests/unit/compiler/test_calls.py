@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from infc.compiler.doors import Request, parse_inputs, parse_methods, read_source, read_sources
+from infc.compiler.doors import Request, parse_inputs, read_source, read_sources
+from infc.compiler.doors.methods import parse_methods
 from infc.compiler.export import export
 from infc.errors import InfcError, SourceError, UsageError
 from infc.runtime.artifact import Method

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infc.errors import ArtifactError
-from infc.runtime.artifact import MODULE_MEDIA_TYPE, ArtifactWriter, copy_tar
+from infc.runtime.artifact import MODULE_MEDIA_TYPE, ArtifactWriter, TarCopy
 from infc.runtime.artifact.temporary import new_file, new_folder, sweep
 
 KILLED = """
@@ -69,10 +69,22 @@ def test_a_file_and_a_folder_are_locked_until_they_are_closed(tmp_path: Path) ->
 def test_a_copy_is_whole_or_not_there(linear_artifact: Path, tmp_path: Path) -> None:
     out = tmp_path / "copy.infc"
     out.write_bytes(b"what was there before")
-    copy_tar(linear_artifact, out)
+    copied(linear_artifact, out)
     assert out.read_bytes() == linear_artifact.read_bytes()
     with pytest.raises(ArtifactError, match="cannot write"):
-        copy_tar(tmp_path / "nothing.infc", tmp_path / "other.infc")
+        copied(tmp_path / "nothing.infc", tmp_path / "other.infc")
     with pytest.raises(ArtifactError, match="no/folder"):
-        copy_tar(linear_artifact, tmp_path / "no" / "folder" / "a.infc")
+        copied(linear_artifact, tmp_path / "no" / "folder" / "a.infc")
+    dropped = TarCopy(linear_artifact, tmp_path / "dropped.infc")
+    dropped.run()
+    dropped.discard()
     assert list(tmp_path.iterdir()) == [out]
+
+
+def copied(path: Path, out: Path) -> None:
+    copy = TarCopy(path, out)
+    try:
+        copy.run()
+        copy.publish()
+    finally:
+        copy.discard()

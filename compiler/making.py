@@ -1,0 +1,119 @@
+"""From a traced model to the verified artifact: what a compile does that did not find one."""
+
+import re
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import msgspec
+
+from infc.errors import ArtifactError, CompileError
+
+from ..runtime.artifact import Artifact, ArtifactWriter, Config, TargetBuild, VerifyReport
+from ..runtime.targets import obstacle
+from .answers import Answers
+from .build import StageParts, build_all, write
+from .comparing import Comparing
+from .digests import Digests
+from .driver import CompileOptions
+from .dynamic.candidates import Way
+from .dynamic.selection import Chosen, Judge
+from .export import Program, Traced
+from .front import front
+from .methods import merged, new_config, with_builds
+from .plan import STAGE, Entry, Stages
+from .rpc_module import add_service
+from .service import describe
+from .staged import build_stages, check_methods
+from .targets import Target
+from .tools import Tools
+
+
+@dataclass(frozen=True)
+class Making:
+    """One compile of the traced methods of one model, with `hashed` of its tensors already."""
+
+    traced: Sequence[Traced]
+    contents: str | None
+    hashed: Digests
+    targets: Sequence[Target]
+    options: CompileOptions
+    tools: Tools
+    stage: Stages
+
+    def artifact(self, writer: ArtifactWriter) -> tuple[Config, str]:
+        """Write it, compared with PyTorch. Returns its config and the manifest's digest. Raises as `compile_model`."""
+        options, stage = self.options, self.stage
+        made = front(self.traced, self.contents, options.dynamic, options.seed, self.tools, self.hashed, stage)
+        programs = [each.program for each in made.methods]
+        config = new_config(
+            options.name or _default_name(self.traced[0].source.name), programs, made.source, options.middle
+        )
+        comparing = Comparing(Answers(self.tools, self.contents, options.trials, options.seed), options.verify)
+        if options.cutting:
+            check_methods(made.methods)
+            in_stages = build_stages(made.methods[0], options.cutting, self.targets, self.tools, stage)
+            config, ways = in_stages.described(config), in_stages.builds
+            kept: list[Sequence[Chosen]] = [(Chosen(Way("stages"), (), None),)] * len(ways)
+        else:
+            kept = self._kept(made.methods, Judge(made.weights, config, comparing))
+            ways = [
+                (target.name, (StageParts(STAGE, target, [part for each in own for part in each.way.parts]),))
+                for target, own in zip(self.targets, kept, strict=True)
+            ]
+        with stage("weights"):
+            written = write(writer, made.weights, ways)
+        config = with_builds(config, written, ways[0][1])
+        with stage("interface"):
+            add_service(writer, describe(config, programs))
+        with stage("verify"), writer.stage(config) as staged:
+            found = tuple(_compared(staged, *each, made.methods, comparing) for each in zip(written, kept, strict=True))
+        with stage("write"):
+            config = msgspec.structs.replace(config, targets=found)
+            return config, writer.finish(config)
+
+    def _kept(self, methods: Sequence[Entry], judge: Judge) -> list[Sequence[Chosen]]:
+        """For each target what runs each method, of all that was built."""
+        builds = [each for entry in methods for each in entry.builds(self.targets)]
+        parts = build_all(builds, self.tools, self.stage)
+        ways = [[entry.ways(target, parts) for entry in methods] for target in self.targets]
+        with self.stage("choose") if any(entry.decided for entry in methods) else nullcontext():
+            return [
+                [judge.choose(each.program, each.decided, way, target) for each, way in zip(methods, own, strict=True)]
+                for target, own in zip(self.targets, ways, strict=True)
+            ]
+
+
+def _compared(
+    staged: Artifact, built: TargetBuild, kept: Sequence[Chosen], methods: Sequence[Entry], comparing: Comparing
+) -> TargetBuild:
+    """The build with what was tried for it, and its report: what was compared to be chosen is not compared again.
+
+    Without a report where this host cannot run it, or where that was not wanted.
+    """
+    built = msgspec.structs.replace(built, candidates=tuple(tried for each in kept for tried in each.candidates))
+    if not comparing.wanted:
+        return msgspec.structs.replace(built, skipped=True)
+    if obstacle(built):
+        return built
+    reports = [
+        each.report or _verified(staged, built.target, entry.program, comparing)
+        for each, entry in zip(kept, methods, strict=True)
+    ]
+    return msgspec.structs.replace(built, verify=merged([entry.program.method for entry in methods], reports))
+
+
+def _verified(staged: Artifact, target: str, program: Program, comparing: Comparing) -> VerifyReport:
+    try:
+        return comparing.report(staged, target, program)
+    except ArtifactError as error:  # there is none yet that the user could do something about
+        raise CompileError(
+            f"the module for {target} does not load: {error.message.removeprefix(f'{staged.path}: ')}",
+            hint="if it says `binding count`: one operation reads more tensors than the 32 that IREE's runtime takes; "
+            "stack them before it",
+            stage="verify",
+        ) from error
+
+
+def _default_name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._") or "model"
