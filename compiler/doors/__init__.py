@@ -83,7 +83,7 @@ def read_sources(text: str, request: Request) -> "list[Source]":
     )
 
 
-def _read_files(text: str, request: Request) -> list[Source]:
+def _read_files(text: str, request: Request) -> "list[Source]":
     """The source and the other files, each one entry point."""
     own = [name for name in request.methods if name not in request.files]
     if len(own) != 1:
