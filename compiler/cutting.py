@@ -7,17 +7,16 @@ from typing import Any
 import msgspec
 from torch_mlir import ir
 
-from infc.errors import CompileError, UsageError
+from infc.errors import CompileError
 
 from ..passes.outline_stages import PLACEMENT_ATTRIBUTE, STAGE_ATTRIBUTE
 from ..passes.partition import Partition
-from ..passes.partitioning import parse_split
 from ..passes.partitioning.split import CLIENT
 from ..passes.runner import make_context
-from ..passes.sizes import parse_size
 from ..passes.walk import operations
 from ..runtime.artifact import DType, Edge, Method, Ref, Step, Wiring
 from .build import BINDINGS
+from .cutting_options import Cutting
 from .optimizer import optimize
 from .tools import Tools
 
@@ -32,42 +31,6 @@ _ELEMENTS: dict[str, DType] = {
     "i8": "i8",
     "i1": "bool",
 }
-
-
-@dataclass(frozen=True)
-class Cutting:
-    """How a model is to be cut; see `infer-partition`. All empty: not at all."""
-
-    stages: int = 0
-    memory: str = ""
-    split: str = ""
-
-    def __bool__(self) -> bool:
-        return bool(self.stages or self.memory or self.split)
-
-    def check(self) -> None:
-        """Raises UsageError: options that contradict each other, or have characters that no split has."""
-        if self.split and (self.stages or self.memory):
-            raise UsageError(
-                "--split says what every stage is; --stages and --stage-memory are for the cost model",
-                hint="leave them out, or leave out --split",
-            )
-        for name, text in (("--split", self.split), ("--stage-memory", self.memory)):
-            if text and not all(each.isprintable() and each not in " {}()'\"" for each in text):
-                raise UsageError(f"{name} {text!r} has a space, a bracket or a quote", hint=_SHOWN[name])
-        try:
-            if self.split:
-                parse_split(self.split)
-        except ValueError as error:
-            raise UsageError(f"--split: {error}", hint=_SHOWN["--split"]) from None
-        try:
-            for text in self.memory.split(",") if self.memory else ():
-                parse_size(text)
-        except ValueError as error:
-            raise UsageError(f"--stage-memory: {error}", hint=_SHOWN["--stage-memory"]) from None
-
-
-_SHOWN = {"--split": "--split 'embeddings:cpu;*:vulkan'", "--stage-memory": "--stage-memory 2GiB"}
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from . import targets
 from .cache import Cache
 from .cache_folder import cache_folder, cache_limit
 from .children import Children, Limits
-from .cutting import Cutting
+from .cutting_options import Cutting
 from .doors import Request, read_sources
 from .dynamic import Dynamic
 from .finished import Lookup, Shelf
@@ -130,19 +130,6 @@ def _traced(
     storage = storage_passes(options.middle)
     stored = [replace(target, storage=storage) for target in chosen]
     return Making(traced, contents, hashed, stored, options, tools, clock.stage)
-
-
-def _kept(
-    methods: Sequence[Entry], chosen: Sequence[targets.Target], judge: Judge, tools: Tools, stage: Stages
-) -> list[Sequence[Chosen]]:
-    """For each target what runs each method, of all that was built."""
-    parts = build_all([each for entry in methods for each in entry.builds(chosen)], tools, stage)
-    ways = [[entry.ways(target, parts) for entry in methods] for target in chosen]
-    with stage("choose") if any(entry.decided for entry in methods) else nullcontext():
-        return [
-            [judge.choose(entry.program, entry.decided, way, target) for entry, way in zip(methods, own, strict=True)]
-            for target, own in zip(chosen, ways, strict=True)
-        ]
 
 
 def _asked(options: CompileOptions, chosen: Sequence[targets.Target]) -> list[str]:

@@ -10,7 +10,7 @@ from infc.errors import UsageError
 if TYPE_CHECKING:
     from ..runtime.artifact import Middle
     from .children import Limits
-    from .cutting import Cutting
+    from .cutting_options import Cutting
     from .doors import Request
     from .dynamic import Dynamic
 
@@ -124,7 +124,7 @@ def cutting_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def cutting_of(described: Mapping[str, Any]) -> "Cutting":
     """The options' values as the compiler takes them. Raises UsageError when they contradict each other."""
-    from .cutting import Cutting
+    from .cutting_options import Cutting
 
     cutting = Cutting(described["stages"] or 0, described["stage_memory"] or "", described["split"] or "")
     cutting.check()

@@ -9,7 +9,8 @@ from infc.errors import CompileError, UsageError
 
 from ..runtime.artifact import Config, Stage
 from .build import Build, Job, StageParts, build_all, lower
-from .cutting import Cut, Cutting, cut
+from .cutting import Cut, cut
+from .cutting_options import Cutting
 from .importer import Imported
 from .plan import Entry, Stages
 from .targets import TARGETS, Target

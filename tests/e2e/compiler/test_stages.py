@@ -11,7 +11,7 @@ import torch
 import transformers
 from torch import nn
 
-from infc.compiler.cutting import Cutting
+from infc.compiler.cutting_options import Cutting
 from infc.compiler.driver import CompileOptions, compile_model
 from infc.errors import CompileError, UsageError
 from infc.runtime.artifact import Artifact, Config, stage_digest
