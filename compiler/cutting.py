@@ -11,6 +11,7 @@ from infc.errors import CompileError
 
 from ..passes.outline_stages import PLACEMENT_ATTRIBUTE, STAGE_ATTRIBUTE
 from ..passes.partition import Partition
+from ..passes.partitioning import parse_split
 from ..passes.partitioning.split import CLIENT
 from ..passes.runner import make_context
 from ..passes.walk import operations
