@@ -259,8 +259,8 @@ class Pool:
         self._enter()
         try:
             async with asyncio.timeout_at(call.deadline):
-                await self._weights.prepare(call.attach.model)
-                return await self._queue(call)
+                async with self._weights.here(call.attach.model):
+                    return await self._queue(call)
         except TimeoutError as error:
             raise DeadlineExceeded(
                 f"model {model.name!r} gave no answer within {seconds:.3g} s",

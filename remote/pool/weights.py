@@ -39,19 +39,24 @@ class Weights:
         self._filling = ThreadPoolExecutor(_FILLS, thread_name_prefix="fill")
         self._preparing = ThreadPoolExecutor(_FILLS, thread_name_prefix="prepare")
 
-    async def prepare(self, model: str) -> None:
-        """Brings a model to this host that was never here, before its call takes an executor, which others could use.
+    @asynccontextmanager
+    async def here(self, model: str) -> AsyncGenerator[None, None]:
+        """Around a call and its wait for an executor: a model that was never on this host comes before that wait.
+
+        Executors are for others meanwhile; what came stays at least until the call is over.
 
         Raises:
             ArtifactError: a chunk is damaged and cannot be mended, or cannot be fetched.
             InfcError: a chunk cannot be read.
         """
         if self._migrator.is_here(model):
+            yield
             return
         ticket = self._migrator.begin(model, counted=False)
         try:
             self._leave(ticket.evicted)
             await self._in(self._preparing, ticket)
+            yield
         finally:
             self._leave(self._migrator.end(ticket))
 
