@@ -17,6 +17,7 @@ FAMILIES = {
     "audio": "audio",
     "multimodal": "multimodal",
     "modules": "torch.nn",
+    "sharing": "narrow floats, shared and unsaved tensors",
 }
 
 
