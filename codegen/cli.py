@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def codegen(artifact: Path, output: Path, pointer: Path | None, pool: str, package: str | None) -> None:
     """Write a client package for ARTIFACT, the protocol's .proto, and a pointer file.
 
-    The package needs numpy, grpcio and protobuf, and not infc. Prints the paths it wrote.
+    The package needs numpy, grpcio and protobuf, and not infc, unless the model's first stages run in the application.
+    Prints the paths it wrote.
     """
     from ..runtime.artifact import Artifact
     from ..runtime.artifact.parts import is_split
@@ -36,11 +37,13 @@ def codegen(artifact: Path, output: Path, pointer: Path | None, pool: str, packa
     check_pool(pool)
     with Artifact.open(artifact) as opened:
         model, digest = view(service_of(opened), package), opened.digest
+        if pointer is not None and pointer.absolute().is_relative_to(output.absolute()):
+            raise ArtifactError(
+                f"{pointer} is inside {output}", hint="the client package and the pointer go to two places"
+            )
         if is_split(opened.config):
-            _write_split(opened, model, pointer, pool)
+            _write_split(opened, model, output, pointer, pool)
             return
-    if pointer is not None and pointer.absolute().is_relative_to(output.absolute()):
-        raise ArtifactError(f"{pointer} is inside {output}", hint="the client package and the pointer go to two places")
     files = package_files(model, pool)
     if pointer is not None:  # first: the likelier refusal, an existing checkpoint, then leaves nothing behind
         write_pointer(pointer, pointer_file(model, digest, pool))
@@ -49,27 +52,37 @@ def codegen(artifact: Path, output: Path, pointer: Path | None, pool: str, packa
     click.echo(output / model.package)
 
 
-def _write_split(artifact: "Artifact", model: "ModelView", pointer: Path | None, pool: str) -> None:
-    """The pointer to a model whose first stages run in the application, and the artifact that holds them.
+def _write_split(artifact: "Artifact", model: "ModelView", output: Path, pointer: Path | None, pool: str) -> None:
+    """What an application needs of a model whose first stages run there: these, as an artifact of their own."""
+    from tempfile import TemporaryDirectory
 
-    There is no client package: it would need IREE's runtime, and infc's.
-    """
     from ..runtime.artifact import interface_digest
     from ..runtime.artifact.parts import client_part, pool_part
     from ..runtime.artifact.rewrite import extract
-    from .output import refuse_foreign_pointer, write_pointer
-    from .render import FrontView, pointer_file
+    from .output import refuse_foreign_pointer, write_directory, write_pointer
+    from .render import FrontView, package_files, pointer_file
 
-    if pointer is None:
-        raise ArtifactError(
-            f"the first stages of {model.name!r} run in the application, which a client package cannot do",
-            hint="--pointer model.pt writes a pointer and, beside it, the artifact with those stages",
+    part, rest = client_part(artifact.config), pool_part(artifact.config)
+    served = replace(model, interface=interface_digest(rest.interface))
+    with TemporaryDirectory(prefix="infc-") as folder:
+        file = Path(folder) / "front.infc"
+        digest = extract(artifact, file, part)
+        files = package_files(served, pool, FrontView(file.name, digest))
+        files[f"{model.package}/{file.name}"] = file.read_bytes()
+    if pointer is not None:
+        refuse_foreign_pointer(pointer)
+        beside = pointer.with_name(f"{pointer.name}.front.infc")
+        pointer.parent.mkdir(parents=True, exist_ok=True)
+        extract(artifact, beside, part)
+        write_pointer(pointer, pointer_file(served, artifact.digest, pool, FrontView(beside.name, digest)))
+        click.echo(beside)
+        click.echo(pointer)
+    whole = {spec.name for method in rest.interface.methods for spec in method.outputs}
+    if any(spec.name not in whole for method in artifact.config.interface.methods for spec in method.outputs):
+        click.echo(
+            "no client package: the application computes outputs of the model itself, which only a pointer can do",
+            err=True,
         )
-    refuse_foreign_pointer(pointer)
-    front = pointer.with_name(f"{pointer.name}.front.infc")
-    pointer.parent.mkdir(parents=True, exist_ok=True)
-    digest = extract(artifact, front, client_part(artifact.config))
-    served = replace(model, interface=interface_digest(pool_part(artifact.config).interface))
-    write_pointer(pointer, pointer_file(served, artifact.digest, pool, FrontView(front.name, digest)))
-    click.echo(front)
-    click.echo(pointer)
+        return
+    write_directory(output, files)
+    click.echo(output / model.package)

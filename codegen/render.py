@@ -31,18 +31,31 @@ LARGEST_POINTER = 256 * 1024  # bytes, as a client reads it (remote/client/point
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\]):(?P<port>[0-9]{1,5})|unix:[^\s\x00-\x1f]+")
 
 
-def package_files(model: ModelView, pool: str) -> dict[str, bytes]:
-    """The client package and both `.proto`s: contents by path relative to the output directory."""
+@dataclass(frozen=True)
+class FrontView:
+    """The artifact with the stages that run in the application: its file beside the pointer, its manifest's digest."""
+
+    file: str
+    digest: str
+
+
+def package_files(model: ModelView, pool: str, front: FrontView | None = None) -> dict[str, bytes]:
+    """The client package and both `.proto`s: contents by path relative to the output directory.
+
+    With a `front` the package runs that, which the caller puts beside its modules; there is no typed service then.
+    """
     environment = _environment()
     proto = proto_text()
     lines = wrap(b64encode(descriptor_set(proto)).decode("ascii"), 100)
 
     def render(template: str) -> bytes:
-        return environment.get_template(template).render(model=model, pool=pool, descriptors=lines).encode("utf-8")
+        text = environment.get_template(template).render(model=model, pool=pool, descriptors=lines, front=front)
+        return text.encode("utf-8")
 
+    typed = {} if front else {model.proto.file: proto_file(model.proto)}
     return {
         PROTO_NAME: proto.encode("utf-8"),
-        model.proto.file: proto_file(model.proto),
+        **typed,
         f"{model.package}/__init__.py": render("init.py.j2"),
         f"{model.package}/_wire.py": render("wire.py.j2"),
         f"{model.package}/client.py": render("client.py.j2"),
@@ -53,14 +66,6 @@ def package_files(model: ModelView, pool: str) -> dict[str, bytes]:
 def proto_file(proto: ProtoView) -> bytes:
     """The `.proto` of a model's typed service."""
     return _environment().get_template("service.proto.j2").render(proto=proto).encode("utf-8")
-
-
-@dataclass(frozen=True)
-class FrontView:
-    """The artifact with the stages that run in the application: its file beside the pointer, its manifest's digest."""
-
-    file: str
-    digest: str
 
 
 def pointer_file(model: ModelView, digest: str, pool: str, front: FrontView | None = None) -> bytes:

@@ -150,11 +150,27 @@ def test_without_iree_it_says_what_to_install(pointer: Path) -> None:
     assert "pip install 'infc[pool]'" in found
 
 
-def test_a_client_package_cannot_do_it(artifact: Path, tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["codegen", str(artifact), "-o", str(tmp_path / "client")])
-    assert result.exit_code != 0
-    assert "which a client package cannot do" in result.output
-    assert not (tmp_path / "client").exists()
+def test_the_generated_client_hides_it(artifact: Path, pool: Pool, tmp_path: Path) -> None:
+    codegen(artifact, tmp_path / "model.pt")
+    program = (
+        "import asyncio, sys, numpy as np\n"
+        "from m_client import M, AsyncM\n"
+        "x = np.frombuffer(bytes.fromhex(sys.argv[2]), 'f4').reshape(2, 8)\n"
+        "async def main():\n"
+        "    async with AsyncM(sys.argv[1]) as model: return await model.forward(x)\n"
+        "with M(sys.argv[1]) as model: here = model.forward(x)\n"
+        "assert np.array_equal(here, asyncio.run(main()))\n"
+        "print(here.tobytes().hex())\n"
+    )
+    with tapped(pool.address) as tap:
+        command = [sys.executable, "-c", program, tap.address, X.tobytes().hex()]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path / "client")
+        sent = bytes(tap.sent)
+    assert done.returncode == 0, done.stderr
+    answer = np.frombuffer(bytes.fromhex(done.stdout.strip()), "f4").reshape(2, 4)
+    np.testing.assert_allclose(answer, headed_reference(X, 3), rtol=1e-5, atol=1e-5)
+    assert b"body_0" in sent
+    assert X[0].tobytes() not in sent
 
 
 def test_a_checkpoint_in_the_pointer_s_place_stays(artifact: Path, tmp_path: Path) -> None:
