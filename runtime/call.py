@@ -95,6 +95,7 @@ class Call:
                 hint="compile the model again with this infc",
             )
         array = output.stage.device.read(value, shape, output.form.raw)
+        array = array.copy() if output.again else array  # both are the caller's, to be written into
         return array if output.form.raw is dtype else array.view(dtype)
 
 

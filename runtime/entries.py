@@ -14,13 +14,14 @@ from .shapes import sized
 @dataclass(frozen=True, slots=True)
 class Output:
     """How one output is read, and where it lies: a place in `Call.values`, and the stage that gave it, None for an
-    input that comes back as it is."""
+    input that comes back as it is. `again`: an output before it is the same value."""
 
     name: str
     shape: tuple[int | str, ...]
     form: Form
     place: int
     stage: LoadedStage | None
+    again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +79,14 @@ class Entry:
         legs: list[Leg] = []
         for step, given in reversed(list(zip(wiring.steps, gives, strict=True))):
             takes: list[Take] = []
-            for at in map(place, reversed(step.inputs)):  # backwards: who comes first here is the last reader
-                takes.append(Take(at, forms[at], origins[at], at not in needed))
-                needed.add(at)
+            for own in map(place, reversed(step.inputs)):  # backwards: who comes first here is the last reader
+                takes.append(Take(own, forms[own], origins[own], own not in needed))
+                needed.add(own)
             legs.append(Leg(stages[step.stage], stages[step.stage].ways(method.name), tuple(reversed(takes)), given))
+        at = list(map(place, wiring.outputs))
         outputs = tuple(
-            Output(spec.name, spec.shape, form_of(spec.dtype), place(ref), origins[place(ref)])
-            for spec, ref in zip(method.outputs, wiring.outputs, strict=True)
+            Output(spec.name, spec.shape, form_of(spec.dtype), own, origins[own], own in at[:number])
+            for number, (spec, own) in enumerate(zip(method.outputs, at, strict=True))
         )
         return Entry(method, tuple(reversed(legs)), outputs, len(forms), names)
 

@@ -9,9 +9,10 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from .artifact import Artifact, Config, Middle, StageBuild, TensorSpec
+from .artifact import Artifact, Config, Method, Middle, Ref, StageBuild, TensorSpec, Wiring, stage_digest
 from .artifact.dtypes import dtype_name
 from .inputs import describe
+from .shapes import show
 from .targets import unverified
 
 
@@ -63,6 +64,9 @@ def show_artifact(artifact: Artifact, interface: str, console: Console, *, weigh
     console.print(_table("artifact", ("", ""), facts))
     console.print(_interface(config))
     console.print(_builds(config))
+    if len(config.stages) > 1:
+        console.print(_stages(config))
+        console.print(_values(config))
     if any(build.candidates for build in config.targets):
         console.print(_candidates(config))
     if weights:
@@ -125,6 +129,36 @@ def _builds(config: Config) -> Table:
         "CPU features",
     )  # fmt: skip
     return _table("stages and slabs", columns, rows)
+
+
+def _stages(config: Config) -> Table:
+    """What a stage is, whatever model it is in."""
+    rows = [
+        (build.target, stage.stage, stage.target, stage.device, stage_digest(stage, config.toolchain))
+        for build in config.targets
+        for stage in build.stages
+    ]
+    return _table("what the stages compute", ("target", "stage", "compiled for", "device", "digest"), rows)
+
+
+def _values(config: Config) -> Table:
+    """Where the values come from that each stage takes, and the outputs."""
+    methods = {method.name: method for method in config.interface.methods}
+    rows: list[tuple[str, ...]] = []
+    for wiring in config.wiring:
+        method = methods[wiring.method]
+        taken = [(step.stage, ref) for step in wiring.steps for ref in step.inputs]
+        taken += [(f"output {spec.name}", ref) for spec, ref in zip(method.outputs, wiring.outputs, strict=True)]
+        rows += [(method.name, taker, *_origin(ref, method, wiring)) for taker, ref in taken]
+    return _table("values between stages", ("method", "taken by", "from", "tensor"), rows)
+
+
+def _origin(ref: Ref, method: Method, wiring: Wiring) -> tuple[str, str]:
+    if not ref.stage:
+        spec = method.inputs[ref.number]
+        return f"input {spec.name}", describe(spec)
+    edge = next(step.outputs[ref.number] for step in wiring.steps if step.stage == ref.stage)
+    return f"{ref.stage}, {ref.number}", f"{edge.dtype}{show(edge.shape)}"
 
 
 def _candidates(config: Config) -> Table:

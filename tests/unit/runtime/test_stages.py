@@ -1,5 +1,8 @@
 """Models of several stages: which values go where, who owns them, and several calls under way."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
@@ -51,6 +54,15 @@ def test_a_device_for_a_placement_that_is_not_there(path: Path) -> None:
     with Artifact.open(path) as artifact, pytest.raises(UsageError, match="placement 'p9'") as caught:
         Session.attach(artifact, device={"p9": "local-sync"})
     assert "p0, p1, p2" in caught.value.hint
+
+
+def test_outputs_that_are_one_value_are_arrays_of_their_own(tmp_path: Path) -> None:
+    path = write_staged_artifact(tmp_path / "m.infc", replace(WIRING, outputs=(ref("sum"), ref("sum"))))
+    with Artifact.open(path) as artifact, Session.attach(artifact) as session:
+        outputs = session.run({"x": X})
+    before = outputs["z"].copy()
+    outputs["y"] += 1
+    assert np.array_equal(outputs["z"], before)
 
 
 def test_an_error_names_the_stage_and_poisons_nothing(session: Session) -> None:
@@ -170,6 +182,18 @@ def test_a_wiring_that_a_module_does_not_take_is_an_error_of_that_stage(tmp_path
             session.run({"x": X})
         with pytest.raises(ExecutorFailed, match="stage 'sum' of main failed"):
             session.run({"x": X})
+
+
+def test_inspect_shows_the_stages_and_what_goes_between_them(path: Path) -> None:
+    command = [sys.executable, "-m", "infc", "inspect", str(path)]
+    wide = {**os.environ, "COLUMNS": "200"}
+    text = subprocess.run(command, capture_output=True, text=True, check=True, env=wide).stdout
+    rows = [" ".join(line.split("│")).split() for line in text.splitlines()]
+    assert ["main", "sum", "poke,", "0", "f32[4]"] in rows
+    assert ["main", "output", "y", "double,", "0", "f32[4]"] in rows
+    with Artifact.open(path) as artifact:
+        digest = stage_digest(artifact.build().stages[1], artifact.config.toolchain)
+    assert ["cpu", "poke", "cpu", "local-task", digest] in rows
 
 
 def test_a_stages_digest_is_of_what_it_computes(path: Path) -> None:
