@@ -46,6 +46,7 @@ format: $(STAMP) ## let ruff rewrite the sources
 
 docs: $(STAMP) ## write the pages that are made from the sources
 	$(BIN)/python -m infc.dialects.reference docs/reference/dialects
+	$(BIN)/python -m infc.compiler.walkthrough docs/concepts/compiler.md
 
 bench: $(STAMP) ## run every benchmark and write docs/reference/performance.md
 	@for name in $(BENCHES); do \

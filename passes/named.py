@@ -27,7 +27,7 @@ SHARED = ",".join(
 PACK = "infer-pack-weights"
 
 # The last of it, which writes IREE's dialects. The copies come after every pass that could make two of them one.
-FOR_IREE = "infer-lower-weights,infer-limit-bindings,infer-own-destinations"
+FOR_IREE = "infer-lower-weights,infer-limit-bindings,infer-own-destinations,infer-own-results"
 
 # What each pipeline does to the weights between packing and the end; `default` computes with what PyTorch has.
 #
