@@ -17,18 +17,19 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, local
 
 import msgspec
 
 from ..artifact.schema import CHUNK_SIZE
 from . import kernel
-from .arena import SLOTS, Place, identity_of
+from .arena import Place, identity_of
 from .paging import LARGEST, Done, Evict, Fill, Join, Leave, Order, Places, Present
 
 _log = logging.getLogger(__name__)
 
 THREADS = 4  # reading at a time
+_PIECE = 1 << 20  # bytes read at a time, which stay in the processor's cache until they are written
 _PATIENCE = 1.0  # seconds between looks at whether the controller is still there
 _GONE = (errno.ESRCH, errno.EINVAL, errno.ENOENT, errno.EBADF)  # the range or its process is not there any more
 
@@ -52,13 +53,12 @@ class _Member:
 class Pager:
     """Fills and empties the slots of one arena.
 
-    A slot is empty, or full and the same for ever. While it is empty, every mapping of it traps; it is filled through a
-    mapping of the pager's own, which traps nothing, and then all others are let at it: nobody sees half of a chunk.
+    A slot is empty, or full and the same for ever. While it is empty, every mapping of it traps, also where a part of
+    it was written already; when all of it is there, all of them are let at it: nobody sees half of a chunk.
     """
 
     def __init__(self, arena: int) -> None:
         self._arena = arena
-        self._memory = memoryview(mmap.mmap(arena, SLOTS * CHUNK_SIZE))
         self._places: dict[int, Place] = {}
         self._members: dict[int, _Member] = {}
         self._holders: defaultdict[int, list[_Member]] = defaultdict(list)
@@ -66,6 +66,7 @@ class Pager:
         self._tables = Lock()  # who holds what, and what is full
         self._filling: defaultdict[int, Lock] = defaultdict(Lock)
         self._sweeping = ThreadPoolExecutor(1)
+        self._buffers = local()
 
     def know(self, places: Places, /) -> None:
         """Takes note of where chunks are."""
@@ -118,10 +119,14 @@ class Pager:
                 if place.identity and place.identity != identity_of(fd):
                     raise OSError(errno.ESTALE, f"{place.path} was replaced")
                 at, done = slot * CHUNK_SIZE, 0
+                buffer = self._buffer()
                 while done < place.length:
-                    read = os.preadv(fd, [self._memory[at + done : at + place.length]], place.offset + done)
+                    read = os.preadv(fd, [buffer[: place.length - done]], place.offset + done)
                     if not read:
                         raise OSError(errno.ENODATA, f"{place.path} ends inside a chunk")
+                    written = 0
+                    while written < read:
+                        written += os.pwrite(self._arena, buffer[written:read], at + done + written)
                     done += read
             except BaseException:
                 os.close(fd)
@@ -132,6 +137,13 @@ class Pager:
                     for address in member.ranges(slot):
                         _at(kernel.untrap, member, address, CHUNK_SIZE)
         self._sweeping.submit(_forget_file, fd, place)  # once in memory is enough; nobody waits for that
+
+    def _buffer(self) -> memoryview:
+        """This thread's. By way of it, because what is written needs no zeroing before, as what is mapped does."""
+        found = getattr(self._buffers, "mine", None)
+        if found is None:
+            found = self._buffers.mine = memoryview(bytearray(_PIECE))
+        return found
 
     def empty(self, slot: int) -> None:
         """Makes a slot empty. Who touches it again waits until it is full again.
