@@ -1,5 +1,6 @@
 """From an artifact's `rpc` module, which codegen reads and nothing else of the artifact, to a `Service`."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ _DTYPES = {
     "f64": "f64", "f32": "f32", "f16": "f16", "bf16": "bf16", "i64": "i64", "i32": "i32", "i16": "i16", "i8": "i8",
     "ui8": "u8", "i1": "bool",
 }  # fmt: skip
+_FIELD = re.compile(r"[a-z][a-z0-9_]*")
 _AGAIN = "compile the model again with this infc"
 
 
@@ -111,7 +113,10 @@ def _fields(op: Any, side: Side) -> Fields:
         raise ValueError(f"some {side} have numbers and others have not")
     key = f"reserved_{side}"
     reserved: Any = from_attribute(op.attributes[key]) if key in op.attributes else []
-    return Fields(numbers, msgspec.convert(reserved, tuple[tuple[int, str], ...]))
+    found = msgspec.convert(reserved, tuple[tuple[int, str], ...])
+    if wrong := [name for _, name in found if not _FIELD.fullmatch(name)]:
+        raise ValueError(f"{wrong[0]!r} is no name of a field")
+    return Fields(numbers, found)
 
 
 def _first(error: ir.MLIRError) -> str:

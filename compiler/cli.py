@@ -21,6 +21,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from ..codegen.service import Service
     from ..runtime.artifact import TargetBuild, VerifyReport
 
 # What numpy's and torch's generators both take.
@@ -36,6 +37,8 @@ _SEED = click.IntRange(0, 2**63 - 1)
 @click.option("--trials", default=3, show_default=True, help="Random inputs to compare with PyTorch; at least 3.")
 @click.option("--seed", default=0, show_default=True, type=_SEED, help="Seed of those inputs.")
 @click.option("--no-verify", is_flag=True, help="Compare nothing, and say so in the artifact: pools refuse it then.")
+@click.option("--against", type=click.Path(path_type=Path), metavar="OLD.infc",
+              help="An earlier version: the typed service keeps its field numbers.")  # fmt: skip
 @source_options
 @dynamic_options
 @cutting_options
@@ -52,6 +55,7 @@ def compile_(
     trials: int,
     seed: int,
     no_verify: bool,
+    against: Path | None,
     no_cache: bool,
     save_temps: Path | None,
     as_json: bool,
@@ -79,6 +83,7 @@ def compile_(
         dynamic=dynamic_of(described),
         cutting=cutting_of(described),
         middle=middle_of(described),
+        against=None if against is None else _service(against),
         request=request_of(described),
     )
     with user_code(), _progress() as observer:
@@ -104,6 +109,14 @@ def compile_(
     )
     for build in result.config.targets:
         click.echo(f"{build.target}: {_largest(build.verify) if build.verify else _unverified(build)}")
+
+
+def _service(path: Path) -> "Service":
+    from ..codegen.artifact import service_of
+    from ..runtime.artifact import Artifact
+
+    with Artifact.open(path) as artifact:
+        return service_of(artifact)
 
 
 @click.command(name="verify")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from infc.errors import UsageError
 
+from ..codegen.service import Service
 from ..runtime.artifact import ArtifactWriter, Config, Middle
 from ..runtime.targets import missing_device
 from . import targets
@@ -48,6 +49,7 @@ class CompileOptions:
     temps: Path | None = None
     limits: Limits = field(default_factory=Limits)
     cache: Path | None = field(default_factory=cache_folder)
+    against: Service | None = None  # an earlier version, whose field numbers stay
     dynamic: Dynamic = field(default_factory=Dynamic)  # the dims that vary
     cutting: Cutting = field(default_factory=Cutting)  # into stages
     middle: Middle = field(default_factory=Middle)  # the passes that run, and the types of the weights in the slab
@@ -144,6 +146,7 @@ def _asked(options: CompileOptions, chosen: Sequence[targets.Target]) -> list[st
         options.dynamic,
         options.cutting,
         options.middle,
+        options.against,
     ]
     return [*map(repr, said), *devices]
 

@@ -10,6 +10,7 @@ import msgspec
 from infc.errors import ArtifactError, CompileError
 
 from ..runtime.artifact import Artifact, ArtifactWriter, Config, TargetBuild, VerifyReport
+from ..runtime.artifact.parts import is_split
 from ..runtime.targets import obstacle
 from .answers import Answers
 from .build import StageParts, build_all, write
@@ -65,7 +66,9 @@ class Making:
             written = write(writer, made.weights, ways)
         config = with_builds(config, written, ways[0][1])
         with stage("interface"):
-            add_service(writer, describe(config, programs))
+            service = describe(config, programs, self.options.against)
+            # What the application computes itself is not sent: a service that takes the model's inputs has no use.
+            add_service(writer, service, typed=not is_split(config))
         with stage("verify"), writer.stage(config) as staged:
             found = tuple(_compared(staged, *each, made.methods, comparing) for each in zip(written, kept, strict=True))
         with stage("write"):

@@ -23,13 +23,14 @@ _ELEMENTS = {
 }  # fmt: skip
 
 
-def add_service(writer: ArtifactWriter, service: Service) -> None:
-    """Store the service in an artifact: as an `rpc` module for codegen, as a descriptor for pools.
+def add_service(writer: ArtifactWriter, service: Service, *, typed: bool = True) -> None:
+    """Store the service in an artifact: as an `rpc` module for codegen, as a descriptor for pools where it is `typed`.
 
     Raises as `rpc_module`, and ArtifactError where the file system refuses.
     """
     writer.add_blob(rpc_module(service), RPC_MEDIA_TYPE)
-    writer.add_blob(descriptor_of(proto_view(service)), DESCRIPTOR_MEDIA_TYPE)
+    if typed:
+        writer.add_blob(descriptor_of(proto_view(service)), DESCRIPTOR_MEDIA_TYPE)
 
 
 def rpc_module(service: Service) -> bytes:

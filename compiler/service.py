@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..codegen.numbering import numbered_like
 from ..codegen.service import Service, numbered
 from ..runtime.artifact import Config
 from .export import Program
 
 
-def describe(config: Config, programs: Sequence[Program]) -> Service:
+def describe(config: Config, programs: Sequence[Program], before: Service | None = None) -> Service:
     """The service of a model whose targets are built: its interface with docstrings and buckets.
 
-    Buckets are those of the first target, which a host prefers.
+    Buckets are those of the first target, which a host prefers. Field numbers are those of the version `before`.
     """
     plain = numbered(config.name, config.interface)
     modules = [module for stage in config.targets[0].stages for module in stage.modules]
@@ -27,4 +28,5 @@ def describe(config: Config, programs: Sequence[Program]) -> Service:
         )
         for each, program in zip(plain.methods, programs, strict=True)
     )
-    return replace(plain, methods=methods)
+    service = replace(plain, methods=methods)
+    return numbered_like(service, before) if before else service

@@ -106,7 +106,8 @@ def _answer_infer(channel: BlockingChannel[Request], message: Infer, sessions: M
         _log.exception("running %s failed", message.model)
         channel.send(Failed("ExecutorFailed", f"model {message.model!r} failed: the pool's log says why", ""))
         return
-    arrays = {name: np.ascontiguousarray(array) for name, array in outputs.items()}
+    # Not ascontiguousarray: it gives a single number a dim.
+    arrays = {name: np.asarray(array, order="C") for name, array in outputs.items()}
     tensors = tuple(Tensor(name, dtype_name(array.dtype), array.shape) for name, array in arrays.items())
     channel.send(Result(tensors), [_memory(array) for array in arrays.values()])
 

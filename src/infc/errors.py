@@ -6,6 +6,7 @@
     ├── CompileError         a pass or a tool failed on a model that was read
     ├── ArtifactError        a .infc that is truncated, edited, of another version, or no artifact at all
     ├── VerifyError          the compiled model and PyTorch disagree
+    ├── BreakingChange       a model's interface is not what its callers were made for
     └── RemoteError          a call to a pool
         ├── PoolUnavailable      nobody answers at that address
         ├── DeadlineExceeded     no answer in the time the caller gave
@@ -88,6 +89,12 @@ class VerifyError(InfcError):
     """The compiled model's numbers differ from PyTorch's by more than the tolerance."""
 
     exit_code = 6
+
+
+class BreakingChange(InfcError):
+    """A new version of a model has an interface that breaks callers of an earlier one."""
+
+    exit_code = 8
 
 
 class RemoteError(InfcError):

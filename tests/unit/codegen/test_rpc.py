@@ -27,7 +27,7 @@ def test_what_is_written_is_read(case: str) -> None:
 
 def test_docstrings_buckets_numbers_and_reserved_fields_are_read() -> None:
     method = MODELS["dynamic"].interface.methods[0]
-    fields = Fields((3, 18999), ((1, "gone"), (536870911, "模型")))
+    fields = Fields((3, 18999), ((1, "gone"), (536870911, "ids_2")))
     rich = Service(
         'a "name"\n模型',
         (ServiceMethod(method, fields, Fields((2, 1)), 'Says "so".\n\\', ({"batch": 8, "seq": 128}, {"batch": 1})),),
