@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from .graph import Graph
 
 CLIENT = "client"  # the placement of what runs in the application
+_VIEWS = ("tensor.collapse_shape", "tensor.expand_shape", "tensor.cast")
 _RANGE = re.compile(r"(\d+)-(\d+)")
 
 
@@ -103,6 +104,14 @@ def _front(graph: Graph, homes: Sequence[str], own: Sequence[Sequence[str]]) -> 
             from_inputs.add(node)
         if node in from_inputs or (homes[node] == CLIENT and before <= front):
             front.add(node)
+    users: list[set[int]] = [set() for _ in graph.nodes]
+    for value in graph.values:
+        if value.producer >= 0:
+            users[value.producer].update(value.users)
+    for node in sorted(front - from_inputs, reverse=True):
+        # A reshape for the pool alone is the pool's: else one tensor would be sent in two shapes.
+        if graph.nodes[node].name in _VIEWS and users[node] and users[node].isdisjoint(front):
+            front.remove(node)
     return tuple(sorted(front))
 
 
