@@ -1,11 +1,14 @@
 """From a PyTorch module to a decomposed `ExportedProgram` and its interface."""
 
 import re
+import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 import torch.utils._pytree as pytree
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
@@ -17,7 +20,7 @@ from .arguments import in_order_of_forward, input_names, takes
 from .complex_numbers import without_complex
 from .decompositions import INEXACT, count_dims_from_the_first, table
 from .dynamic.exporting import check_axes, dynamic_shapes, method_with_names, no_export, resized, tracing_sizes, varying
-from .dynamic.request import Axes
+from .dynamic.request import Axes, check_largest
 from .dynamic.views import split_views
 from .interface import method_of, returns_of
 from .records import register_dataclasses
@@ -104,6 +107,7 @@ def trace(source: Source, axes: Axes | None = None) -> Traced:
     fixed = export(source)
     check_axes(axes, fixed.method)
     asked = varying(fixed.method, axes)
+    check_largest(msgspec.structs.replace(asked, outputs=()))  # before an example of that size is made
     example = resized(source, asked, tracing_sizes(asked))
     return Traced(source, _exported(example, asked), asked)
 
@@ -112,7 +116,9 @@ def _varying_graph(graph: OnnxGraph, axes: Axes) -> OnnxGraph:
     from .doors.onnx_dims import spread, with_dims  # their library is an extra
 
     check_axes(axes, graph.method)
-    return with_dims(graph, varying(graph.method, spread(graph.raw, axes)))
+    asked = varying(graph.method, spread(graph.raw, axes))
+    check_largest(msgspec.structs.replace(asked, outputs=()))
+    return with_dims(graph, asked)
 
 
 def decompose(traced: Traced) -> Program:
@@ -158,7 +164,7 @@ def _no_export(error: BaseException) -> SourceError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     what = lines[0] if lines else "no message"
     return SourceError(
-        f"the model does not export: {type(error).__name__}: {what}{_user_code(error)}",
+        f"the model does not export: {type(error).__name__}: {what}{_user_code(error) or _raised(error)}",
         hint="torch.export.export(module, inputs) must work; control flow that depends on values has to go",
     )
 
@@ -206,6 +212,14 @@ def _user_code(error: BaseException) -> str:
         if line.strip().startswith("File "):
             return f" ({line.strip().removeprefix('File ')})"
     return ""
+
+
+def _raised(error: BaseException) -> str:
+    """The innermost line that is not PyTorch's own, of an error that the model's code led to."""
+    own = str(Path(torch.__file__).parent)
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith((own, "<"))]
+    place = frames[-1] if frames else None
+    return f" ({place.filename}:{place.lineno})" if place and place.filename != __file__ else ""
 
 
 def _refuse_effects(exported: torch.export.ExportedProgram) -> None:

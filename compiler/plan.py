@@ -9,7 +9,7 @@ from infc.errors import CompileError, UsageError
 from .build import Build, Job, Key, Part
 from .dynamic import Dynamic, candidates
 from .dynamic.candidates import Plan, Way
-from .dynamic.request import check_buckets
+from .dynamic.request import check_buckets, check_largest
 from .export import Program
 from .importer import Imported
 from .targets import Target
@@ -52,6 +52,8 @@ def decide(programs: Sequence[Program], dynamic: Dynamic, seed: int) -> list[Pla
     if not dims and dynamic.buckets:
         raise UsageError("--bucket: no dim of the model varies", hint="--dynamic ids:0=batch[1..64] makes one vary")
     check_buckets(dynamic.buckets, dims.values())
+    for program in programs:
+        check_largest(program.method)
     return [_plan(program, dynamic, seed) if program.method.dims else None for program in programs]
 
 

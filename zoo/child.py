@@ -90,7 +90,7 @@ def array(tensor: Any) -> Any:
 
 def _public(message: str) -> str:
     """Places without the paths of this machine."""
-    return message.replace(str(HERE.parent) + "/", "").replace(str(Path(sys.prefix)) + "/", "")
+    return message.replace(str(Path(sys.prefix)) + "/", "").replace(str(HERE.parent) + "/", "")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The door for `x.onnx`: a graph with static shapes, checked; ONNX Runtime is what results are compared with."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import onnxruntime
 import torch
 from google.protobuf.message import DecodeError
 
-from infc.errors import SourceError
+from infc.errors import SourceError, UsageError
 
 from ..dynamic.request import Axes, a_size
 from ..source import OnnxGraph, Source
@@ -20,7 +21,7 @@ from .onnx_interface import method_of
 from .onnx_rewrites import rewrite
 from .onnx_tensors import to_array, to_tensor
 from .reasons import one_line
-from .request import Shape
+from .request import LARGEST, Shape
 
 _OLDEST = 13  # of the opsets that torch-mlir has its patterns for; what is older is converted
 _RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
@@ -100,6 +101,11 @@ def _example_shapes(model: Any, shapes: Mapping[str, Shape], axes: Axes) -> dict
             varying = {axis: given.get(dim.name, a_size(dim)) for axis, dim in own.items()}
             if all(dim.HasField("dim_value") or axis in varying for axis, dim in enumerate(dims)):
                 found[name] = tuple(dim.dim_value or varying.get(axis, 0) for axis, dim in enumerate(dims))
+                if math.prod(found[name]) > LARGEST:
+                    raise UsageError(
+                        f"--dynamic {name}: its smallest shape is {list(found[name])}, more than {LARGEST} elements",
+                        hint="give the dims ranges that begin lower",
+                    )
     return found
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 _INPUT = re.compile(r"(?P<name>[^=\s]+)=(?P<dims>(?:\d+x)*)(?P<dtype>[a-z]+\d*)", re.ASCII)
-_LARGEST = 1 << 28  # elements of one example input: far above any model's, far below what fills the memory
+LARGEST = 1 << 28  # elements of one example input: far above any model's, far below what fills the memory
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def parse_inputs(texts: Iterable[str]) -> dict[str, Shape]:
         if dtype not in dtypes:
             raise UsageError(f"--input {text!r}: there is no dtype {dtype!r}", hint=f"dtypes: {', '.join(dtypes)}")
         dims = tuple(int(dim[:18]) for dim in match["dims"].split("x")[:-1])
-        if not 0 < prod(dims) <= _LARGEST:
-            raise UsageError(f"--input {text!r} has no elements, or more than {_LARGEST}", hint="--input ids=1x128xi64")
+        if not 0 < prod(dims) <= LARGEST:
+            raise UsageError(f"--input {text!r} has no elements, or more than {LARGEST}", hint="--input ids=1x128xi64")
         if name in found:
             raise UsageError(f"--input names {name!r} twice", hint="say each input once")
         found[name] = Shape(dims, dtypes[dtype])

@@ -1,12 +1,15 @@
 """What the command line says about dynamic dims: `--dynamic ids:0=batch[1..64],1=seq[1..512]`, `--bucket batch=1,8`."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from infc.errors import UsageError
 
-from ...runtime.artifact import Dim, Method
+from ...runtime.artifact import UNKNOWN, Dim, Method
+from ...runtime.artifact.dtypes import byte_size
+from ...runtime.shapes import sized
 
 Axes = Mapping[str, Mapping[int, Dim]]  # of each input, by name, the dims that vary, by axis
 
@@ -60,6 +63,24 @@ def parse_dynamic(texts: Iterable[str], buckets: Iterable[str] = ()) -> Dynamic:
 def a_size(dim: Dim) -> int:
     """One of the dim's sizes that no tool takes for a special one."""
     return max(dim.low, min(3, dim.high))
+
+
+def check_largest(method: Method) -> None:
+    """Whether this machine can try the largest call, of which PyTorch and the compiled model each hold one.
+
+    Raises:
+        UsageError: inputs and outputs take more than a quarter of its memory.
+    """
+    largest = {dim.name: dim.high for dim in method.dims} | {UNKNOWN: 0}
+    needed = sum(byte_size(spec.dtype, sized(spec, largest)) for spec in (*method.inputs, *method.outputs))
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if 4 * needed > there:
+        sizes = ", ".join(f"{dim.name}={dim.high}" for dim in method.dims)
+        raise UsageError(
+            f"the largest call, {sizes}, takes {needed / 1e9:.3g} GB of inputs and outputs, and this machine has "
+            f"{there / 1e9:.3g} GB of memory",
+            hint="every size up to the largest is compared with PyTorch: give the dims narrower ranges",
+        )
 
 
 def axes_of(method: Method) -> dict[str, dict[int, Dim]]:

@@ -11,6 +11,7 @@ from infc.compiler.doors.pt2 import read_pt2
 from infc.compiler.dynamic import parse_dynamic
 from infc.compiler.dynamic.buckets import choose, cover, trial_sizes
 from infc.compiler.dynamic.candidates import plan
+from infc.compiler.dynamic.request import check_largest
 from infc.compiler.export import Program, axes_of_each, export
 from infc.compiler.source import Source
 from infc.errors import InfcError, SourceError, UsageError
@@ -99,6 +100,25 @@ def test_each_method_has_the_dims_of_its_own_inputs() -> None:
     with pytest.raises(UsageError, match="--dynamic ids: there is no such input") as caught:
         axes_of_each([first, second], parse_dynamic(["ids:0=b[1..9]"]).axes)
     assert caught.value.hint == "inputs of main: x, mask; second: input"
+
+
+def test_a_call_that_no_memory_holds_is_refused() -> None:
+    asked = parse_dynamic(["x:0=batch[1..2000000000],1=seq[2..24]", "mask:0=batch,1=seq"]).axes
+    with pytest.raises(UsageError, match=r"the largest call, batch=2000000000, seq=24, takes \S+ GB") as caught:
+        export(mean(masked=True), asked)
+    assert "narrower" in caught.value.hint
+
+
+def test_an_output_that_no_memory_holds_is_refused() -> None:
+    square = Source("square", Square(), (torch.randn(2, 1),))
+    program = export(square, parse_dynamic(["x:0=n[1..1000000]"]).axes)
+    with pytest.raises(UsageError, match=r"the largest call, n=1000000, takes \S+ GB"):
+        check_largest(program.method)
+
+
+class Square(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ x.T
 
 
 def test_the_interface_names_its_dims() -> None:

@@ -115,6 +115,8 @@ def test_a_symbol_of_the_file_is_one_dim(path: Path) -> None:
         ("x:1=seq[1..4]", "the file fixes that dim to 3"),
         ("x:0=batch[1..4],2=more[1..4]", "the input has 2 dims"),
         ("x:1=seq[4..9]", "the example input has 3 there"),
+        ("x:0=batch[1..2000000000]", "the largest call, batch=2000000000, takes"),
+        ("x:0=batch[1000000000..2000000000]", "more than 268435456 elements"),
     ],
 )
 def test_dims_that_cannot_vary(path: Path, text: str, message: str) -> None:
