@@ -4,7 +4,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -202,18 +202,24 @@ class Migrator:
     def drop(self, chunks: Iterable[str]) -> None:
         """Lets chunks leave DRAM that are neither kept nor used, after whoever had them mapped let go of them."""
         for chunk in chunks:
-            with self._deciding:  # so that nobody wants it at this moment
-                if chunk in self._residency or self._busy(chunk):
+            with self._deciding:
+                if self._is_wanted(chunk):
                     continue
                 model = self._models[self._holders[chunk][0]]
-                model.source.demote(chunk)
+            model.source.demote(chunk)  # may take its time, for which nobody else has to wait
+            with self._deciding:
                 self._out.add(model.sizes[chunk])
+                again = self._is_wanted(chunk)
+            if again:  # meanwhile: it may have come and gone in either order, and no result depends on it
+                with suppress(InfcError):
+                    model.source.promote(chunk)
 
     def snapshot(self) -> Snapshot:
         """The tier as it is now."""
+        # Without the lock, which calls wait for: of thousands of models this takes a while, and may be a chunk off.
+        for model in list(self._models.values()):
+            model.stats.resident = sum(size for chunk, size in model.sizes.items() if chunk in self._residency)
         with self._deciding:
-            for model in self._models.values():
-                model.stats.resident = sum(size for chunk, size in model.sizes.items() if chunk in self._residency)
             return Snapshot(
                 tier="dram",
                 capacity=self._residency.capacity,
@@ -239,6 +245,9 @@ class Migrator:
             Access(chunk, name, at, size, self._tier.seconds(size), step)
             for step, (chunk, size) in enumerate(model.sizes.items())
         ]
+
+    def _is_wanted(self, chunk: str) -> bool:
+        return chunk in self._residency or self._busy(chunk)
 
     def _busy(self, chunk: str) -> bool:
         return self._in_use[chunk] > 0

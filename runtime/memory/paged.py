@@ -25,7 +25,9 @@ from .paging import BATCH, LARGEST, Done, Evict, Fill, Join, Leave, Message, Pla
 _log = logging.getLogger(__name__)
 
 PATIENCE = 30.0  # seconds that a pager may take for a request before it counts as stuck
+HEARTBEAT = 5.0  # seconds without a word after which it is asked whether it is alive, and again until it counts as dead
 _TRIES = 3
+_ALIVE = 0  # the number of that request, which nobody waits for
 
 
 @dataclass(frozen=True)
@@ -163,9 +165,19 @@ class PagedArena:
     def _watch(self, process: "subprocess.Popen[bytes]", control: socket.socket) -> None:
         """Reads a pager's answers until it is gone, and then puts another in its place."""
         pidfd = os.pidfd_open(process.pid)
+        asked = False  # whether it is alive, without an answer yet
         try:
             while True:
-                readable, _, _ = select.select([control, pidfd], [], [])
+                readable, _, _ = select.select([control, pidfd], [], [], HEARTBEAT)
+                if not readable:
+                    if asked:
+                        _log.error("pager %d gives no sign of life, and is ended", process.pid)
+                        process.kill()
+                    asked = True
+                    with self._state:
+                        socket.send_fds(control, [msgspec.msgpack.encode(Fill(_ALIVE, ()))], [])
+                    continue
+                asked = False
                 packet = control.recv(LARGEST) if control in readable else b""
                 if packet:
                     done = msgspec.msgpack.decode(packet, type=Done)

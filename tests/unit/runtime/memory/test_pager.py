@@ -16,6 +16,7 @@ import pytest
 
 from infc.errors import InfcError
 from infc.runtime.artifact import Artifact
+from infc.runtime.memory import paged as paged_module
 from infc.runtime.memory.arena import Place
 from infc.runtime.memory.paged import PagedArena
 
@@ -121,6 +122,16 @@ def test_a_pager_dies_while_it_serves_a_fault(reader: Reader, paged: PagedArena,
         assert time.monotonic() < until
     os.kill(pid, signal.SIGKILL)
     assert reader.answer() == reader.expected
+
+
+def test_a_pager_hangs(monkeypatch: pytest.MonkeyPatch, reader: Reader, paged: PagedArena) -> None:
+    monkeypatch.setattr(paged_module, "HEARTBEAT", 0.5)
+    paged.fill(reader.slots[:1])  # an answer: from the next one on it is watched as closely as that
+    pid = paged.pid
+    os.kill(pid, signal.SIGSTOP)
+    reader.ask()
+    assert reader.answer() == reader.expected
+    assert paged.pid != pid
 
 
 def test_requests_survive_the_pager(reader: Reader, paged: PagedArena) -> None:
