@@ -96,10 +96,20 @@ class Peak:
     def _watch(self) -> None:
         while not self._done.wait(0.05):
             try:
-                tree = [self._process, *self._process.children(recursive=True)]
+                own = self._process.cmdline()
+                children = self._process.children(recursive=True)
             except psutil.NoSuchProcess:
                 return
+            # A child that has not become its own program yet has all of its parent's pages.
+            tree = [self._process, *(child for child in children if _command(child) != own)]
             self.bytes = max(self.bytes, sum(map(_resident, tree)))
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _resident(process: psutil.Process) -> int:

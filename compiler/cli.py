@@ -85,6 +85,7 @@ def compile_(
         middle=middle_of(described),
         against=None if against is None else _service(against),
         request=request_of(described),
+        last=True,
     )
     with user_code(), _progress() as observer:
         result = compile_model(source, out, options, observer)

@@ -7,6 +7,7 @@ import msgspec
 from ..runtime.artifact import Artifact, VerifyReport
 from ..runtime.targets import CPU_DEVICE
 from .answers import FIXED, Answers, Span
+from .aside import Aside
 from .export import Program
 from .fingerprint import host
 from .verify import verify
@@ -19,7 +20,9 @@ class Comparing:
     answers: Answers
     wanted: bool
 
-    def report(self, staged: Artifact, target: str, program: Program, span: Span = FIXED) -> VerifyReport:
+    def report(
+        self, staged: Artifact, target: str, program: Program, span: Span = FIXED, aside: Aside | None = None
+    ) -> VerifyReport:
         """As `verify`, and raises as it does.
 
         A report is taken from the cache when the same module, over the same slab, was compared with the same answers on
@@ -33,6 +36,9 @@ class Comparing:
         known = answers.tools.recall("report", made_from) if again else None
         if known is not None:
             return msgspec.json.decode(known, type=VerifyReport)
+        drawn = answers.to(program, span)
+        if aside:
+            (aside.free if answers.held(program, span) else aside.restore)()
         found = verify(
             staged,
             program,
@@ -41,7 +47,8 @@ class Comparing:
             target=target,
             sizes=span.sizes,
             visible=span.visible,
-            drawn=answers.to(program, span),
+            drawn=drawn,
+            before=aside.restore if aside else lambda: None,
         )
         if again:
             answers.tools.keep("report", made_from, msgspec.json.encode(found))

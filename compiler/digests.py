@@ -18,7 +18,8 @@ _CARRIERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 def elements(tensor: torch.Tensor) -> np.ndarray:
     """The tensor's elements in C order, in a carrier dtype; not copied where they lie so already."""
     flat = tensor.detach().cpu().contiguous()
-    return flat.view(_CARRIERS[flat.element_size()]).numpy()
+    # Not `numpy()`: PyTorch takes memory that it gave to numpy for fixed, and `Aside` could not free it any more.
+    return np.from_dlpack(flat.view(_CARRIERS[flat.element_size()]))
 
 
 class Digests:

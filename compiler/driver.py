@@ -54,6 +54,7 @@ class CompileOptions:
     cutting: Cutting = field(default_factory=Cutting)  # into stages
     middle: Middle = field(default_factory=Middle)  # the passes that run, and the types of the weights in the slab
     request: Request = field(default_factory=Request)  # what is said about the source beside its name
+    last: bool = False  # the process ends then: the model's weights do not have to be there any more
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from ..runtime.artifact import Artifact, ArtifactWriter, Config, TargetBuild, Ve
 from ..runtime.artifact.parts import is_split
 from ..runtime.targets import obstacle
 from .answers import Answers
+from .aside import Aside
 from .build import StageParts, build_all, write
 from .comparing import Comparing
 from .digests import Digests
@@ -20,7 +21,7 @@ from .driver import CompileOptions
 from .dynamic.candidates import Way
 from .dynamic.selection import Chosen, Judge
 from .export import Program, Traced
-from .front import front
+from .front import Front, front
 from .methods import merged, new_config, with_builds
 from .plan import STAGE, Entry, Stages
 from .rpc_module import add_service
@@ -70,10 +71,29 @@ class Making:
             # What the application computes itself is not sent: a service that takes the model's inputs has no use.
             add_service(writer, service, typed=not is_split(config))
         with stage("verify"), writer.stage(config) as staged:
-            found = tuple(_compared(staged, *each, made.methods, comparing) for each in zip(written, kept, strict=True))
+            found = self._all_compared(staged, written, kept, made, comparing)
         with stage("write"):
             config = msgspec.structs.replace(config, targets=found)
             return config, writer.finish(config)
+
+    def _all_compared(
+        self,
+        staged: Artifact,
+        written: Sequence[TargetBuild],
+        kept: Sequence[Sequence[Chosen]],
+        made: Front,
+        comparing: Comparing,
+    ) -> tuple[TargetBuild, ...]:
+        # PyTorch first, for all methods: then its weights and the slab do not have to be in memory together.
+        if comparing.wanted and not all(map(obstacle, written)):
+            for each in made.methods:
+                if not each.decided:
+                    comparing.answers.to(each.program)
+        with Aside(made.weights, staged, for_good=self.options.last) as aside:
+            return tuple(
+                _compared(staged, built, own, made.methods, comparing, aside)
+                for built, own in zip(written, kept, strict=True)
+            )
 
     def _kept(self, methods: Sequence[Entry], judge: Judge) -> list[Sequence[Chosen]]:
         """For each target what runs each method, of all that was built."""
@@ -88,7 +108,12 @@ class Making:
 
 
 def _compared(
-    staged: Artifact, built: TargetBuild, kept: Sequence[Chosen], methods: Sequence[Entry], comparing: Comparing
+    staged: Artifact,
+    built: TargetBuild,
+    kept: Sequence[Chosen],
+    methods: Sequence[Entry],
+    comparing: Comparing,
+    aside: Aside,
 ) -> TargetBuild:
     """The build with what was tried for it, and its report: what was compared to be chosen is not compared again.
 
@@ -100,15 +125,15 @@ def _compared(
     if obstacle(built):
         return built
     reports = [
-        each.report or _verified(staged, built.target, entry.program, comparing)
+        each.report or _verified(staged, built.target, entry.program, comparing, aside)
         for each, entry in zip(kept, methods, strict=True)
     ]
     return msgspec.structs.replace(built, verify=merged([entry.program.method for entry in methods], reports))
 
 
-def _verified(staged: Artifact, target: str, program: Program, comparing: Comparing) -> VerifyReport:
+def _verified(staged: Artifact, target: str, program: Program, comparing: Comparing, aside: Aside) -> VerifyReport:
     try:
-        return comparing.report(staged, target, program)
+        return comparing.report(staged, target, program, aside=aside)
     except ArtifactError as error:  # there is none yet that the user could do something about
         raise CompileError(
             f"the module for {target} does not load: {error.message.removeprefix(f'{staged.path}: ')}",

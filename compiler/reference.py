@@ -19,10 +19,14 @@ Tensors = dict[str, torch.Tensor]
 
 
 class Reference:
-    """The source's own module, called with inputs by name; each call gives the outputs by name."""
+    """The source's own module, called with inputs by name; each call gives the outputs by name.
 
-    def __init__(self, program: Program) -> None:
+    `before` is called before each of them: it sees to it that the module's weights are there.
+    """
+
+    def __init__(self, program: Program, before: Callable[[], None] = lambda: None) -> None:
         self._program = program
+        self._before = before
         source = program.source
         # In the order in which export flattened them too.
         self._leaves, self._tree = pytree.tree_flatten((source.args, dict(source.kwargs)))
@@ -68,6 +72,7 @@ class Reference:
         return self._by_name(result) if sorts else None
 
     def _call(self, inputs: Mapping[str, torch.Tensor]) -> Any:
+        self._before()
         fresh = iter([inputs[spec.name] for spec in self._program.method.inputs])
         leaves = [next(fresh) if isinstance(leaf, torch.Tensor) else leaf for leaf in self._leaves]
         args, kwargs = self._tree.unflatten(leaves)

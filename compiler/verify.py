@@ -1,7 +1,7 @@
 """The artifact against PyTorch, before it is called done: on random inputs, and on values that stress the numbers."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -57,12 +57,14 @@ def verify(
     sizes: Sequence[Mapping[str, int]] = (),
     visible: Sequence[str] = (),
     drawn: "Iterable[Trial | LeftOut] | None" = None,
+    before: Callable[[], None] = lambda: None,
 ) -> VerifyReport:
     """Run the artifact and PyTorch on `trials` random inputs and one of every other kind, and compare every output.
 
     Where dims vary, `sizes` are tried, each on random inputs, and the other kinds on the smallest and a middle one.
     Calls whose `visible` masks hide whole rows are run by another module (see `ModuleBuild`): each size is tried with
-    such rows and without. `drawn` are the trials, where PyTorch was asked already.
+    such rows and without. `drawn` are the trials, where PyTorch was asked already; `before` is
+    called before it is asked.
 
     Raises:
         SourceError: PyTorch itself fails on random inputs of the examples' kind.
@@ -70,7 +72,7 @@ def verify(
             above the tolerance of its dtype and more than rounding explains; or rounding alone decides what random
             inputs give.
     """
-    reference = Reference(program)
+    reference = Reference(program, before)
     record = _Record(program.source.reference, artifact.config.middle)
     with Session.attach(artifact, target=target) as session:
         own = draw_trials(program, reference, trials, seed, sizes, visible) if drawn is None else drawn
