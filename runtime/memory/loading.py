@@ -3,9 +3,10 @@
 import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby
+from itertools import accumulate, count, groupby
 from pathlib import Path
 from threading import Event, Thread
+from weakref import WeakValueDictionary
 
 from infc.errors import InfcError
 
@@ -28,7 +29,7 @@ class Loading:
     That is the order in which they lie in a slab. So the first layers compute while the weights of the later ones are
     still coming in. What is in memory already is not touched again: for a warm slab all there is to do is to ask the
     kernel, off the caller's thread. No result depends on any of it: a chunk that cannot be read is left to whoever
-    touches it.
+    touches it. All loadings of a process together read no more than the system has memory for: the first ones first.
 
     Args:
         slabs: those of all stages, the first stage's first.
@@ -36,25 +37,31 @@ class Loading:
 
     def __init__(self, *slabs: LoadedSlab) -> None:
         self._slabs = slabs
+        self._size = sum(len(slab.pages) for slab in slabs)
+        self._number = next(_numbers)
         self._stopped = Event()
         self._thread = Thread(target=self._run, name="infc-loading", daemon=True)
 
     def start(self) -> "Loading":
         """Begin, and return at once."""
+        _claims[self._number] = self
         self._thread.start()
         return self
 
     def stop(self) -> None:
         """Bring in no more than the chunk that is being read now. Does not wait for it."""
         self._stopped.set()
+        self._slabs = ()
+        _claims.pop(self._number, None)
 
     def wait(self) -> None:
         """Wait until everything is in memory, or it was stopped."""
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def _run(self) -> None:
         slabs, self._slabs = self._slabs, ()  # their pages are to go with the session, not with this object
-        room = _available()
+        room = available() - sum(other._size for number, other in list(_claims.items()) if number < self._number)
         for slab in slabs:
             for address, length in absent(slab):
                 room -= length
@@ -89,7 +96,12 @@ def _absent(path: Path, chunks: Sequence[Blob]) -> Collection[Blob]:
         os.close(fd)
 
 
-def _available() -> int:
+# Those that were begun and not stopped, by their numbers. What is in the page cache counts as available all the same.
+_claims: WeakValueDictionary[int, Loading] = WeakValueDictionary()
+_numbers = count()
+
+
+def available() -> int:
     """Bytes that the system can give without swapping. What a control group allows is not looked at."""
     lines = Path("/proc/meminfo").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))

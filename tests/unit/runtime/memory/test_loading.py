@@ -65,6 +65,25 @@ def test_a_loading_that_was_stopped_brings_nothing_in(cold: LoadedSlab) -> None:
     assert len(list(absent(cold))) == len(cold.chunks)
 
 
+def test_several_read_no_more_than_there_is_memory_for(cold: LoadedSlab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infc.runtime.memory.loading.available", lambda: len(cold.pages))
+    kernel.bring(cold.address, len(cold.pages))
+    first = Loading(cold).start()  # holds the room that there is, though it found nothing to do
+    first.wait()
+    for blob in cold.chunks:
+        fd = os.open(blob.path, os.O_RDONLY)
+        kernel.forget(cold.address, len(cold.pages))
+        kernel.drop(fd, blob.offset, blob.length)
+        os.close(fd)
+    second = Loading(cold).start()
+    second.wait()
+    assert len(list(absent(cold))) == len(cold.chunks)
+    first.stop()
+    second.stop()
+    Loading(cold).start().wait()
+    assert list(absent(cold)) == []
+
+
 def test_a_file_that_ends_early_ends_no_process(cold: LoadedSlab) -> None:
     last = max(cold.chunks, key=lambda blob: blob.offset)
     os.truncate(last.path, last.offset)
