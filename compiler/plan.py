@@ -15,7 +15,7 @@ from .importer import Imported
 from .targets import Target
 from .weights import WeightTable
 
-STAGE = "main"  # one stage for now: the whole model
+STAGE = "main"  # of a model that is not cut: all of it
 
 Stages = Callable[[str], AbstractContextManager[None]]  # entered around each stage of the compile, with its name
 

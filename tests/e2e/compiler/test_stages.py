@@ -49,10 +49,15 @@ def llama() -> Example:
 MODELS = {"bert": bert, "resnet": resnet, "llama": llama}
 
 
-def made(factory: str, out: Path, cutting: Cutting, name: str = "") -> Config:
-    return compile_model(
-        f"{__file__}:{factory}", out, CompileOptions(name=name, verify=False, cache=None, cutting=cutting)
-    ).config
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the tests of this file share."""
+    return tmp_path_factory.mktemp("cache")
+
+
+def made(factory: str, out: Path, cutting: Cutting, cache: Path, name: str = "") -> Config:
+    options = CompileOptions(name=name, verify=False, cache=cache, cutting=cutting)
+    return compile_model(f"{__file__}:{factory}", out, options).config
 
 
 def outputs(path: Path, seed: int = 0) -> dict[str, np.ndarray]:
@@ -66,10 +71,10 @@ def equal(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
         np.testing.assert_allclose(array, other[name], rtol=1e-5, atol=1e-5 * np.abs(array).max())
 
 
-@pytest.mark.parametrize(("name", "count"), [("bert", 4), ("resnet", 2), ("llama", 3)])
-def test_a_model_in_stages_answers_like_the_whole(name: str, count: int, tmp_path: Path) -> None:
-    made(name, tmp_path / "whole.infc", Cutting())
-    config = made(name, tmp_path / "cut.infc", Cutting(stages=count))
+@pytest.mark.parametrize(("name", "count"), [("bert", 3), ("resnet", 2), ("llama", 2)])
+def test_a_model_in_stages_answers_like_the_whole(name: str, count: int, tmp_path: Path, cache: Path) -> None:
+    made(name, tmp_path / "whole.infc", Cutting(), cache)
+    config = made(name, tmp_path / "cut.infc", Cutting(stages=count), cache)
     assert [stage.name for stage in config.stages] == [f"stage{number}" for number in range(count)]
     assert all(stage.slab.weights for stage in config.targets[0].stages)
     equal(outputs(tmp_path / "whole.infc"), outputs(tmp_path / "cut.infc"))
@@ -96,25 +101,25 @@ def five() -> Example:
     return Headed(5), (torch.randn(2, 8),)
 
 
-def test_equal_backbones_are_stages_of_one_digest(tmp_path: Path) -> None:
+def test_equal_backbones_are_stages_of_one_digest(tmp_path: Path, cache: Path) -> None:
     """Whatever the models are called, and whatever comes behind."""
     how = Cutting(split="backbone:shared;*:own")
-    configs = [made(name, tmp_path / f"{name}.infc", how, name=f"model-{name}") for name in ("three", "five")]
+    configs = [made(name, tmp_path / f"{name}.infc", how, cache, f"model-{name}") for name in ("three", "five")]
     assert [stage.placement for stage in configs[0].stages] == ["shared", "own"]
     digests = [[stage_digest(stage, config.toolchain) for stage in config.targets[0].stages] for config in configs]
     assert digests[0][0] == digests[1][0]
     assert digests[0][1] != digests[1][1]
 
 
-def test_what_is_cut_is_compared_with_pytorch(tmp_path: Path) -> None:
-    options = CompileOptions(cache=None, cutting=Cutting(stages=2))
+def test_what_is_cut_is_compared_with_pytorch(tmp_path: Path, cache: Path) -> None:
+    options = CompileOptions(cache=cache, cutting=Cutting(split="backbone:shared;*:own"))
     (build,) = compile_model(f"{__file__}:three", tmp_path / "out.infc", options).config.targets
     assert build.verify is not None
     assert max(check.max_rel_error for check in build.verify.outputs) < 1e-5
 
 
-def test_each_stage_may_have_a_target_of_its_own(tmp_path: Path) -> None:
-    config = made("three", tmp_path / "out.infc", Cutting(split="backbone:cpu:x86-64-v3;*:cpu1"))
+def test_each_stage_may_have_a_target_of_its_own(tmp_path: Path, cache: Path) -> None:
+    config = made("three", tmp_path / "out.infc", Cutting(split="backbone:cpu:x86-64-v3;*:cpu1"), cache)
     (build,) = config.targets
     assert build.target == "cpu:x86-64-v3+cpu"
     assert [(stage.target, stage.device) for stage in build.stages] == [
@@ -123,12 +128,13 @@ def test_each_stage_may_have_a_target_of_its_own(tmp_path: Path) -> None:
     ]
 
 
-def test_one_model_on_two_kinds_of_devices(tmp_path: Path) -> None:
+def test_one_model_on_two_kinds_of_devices(tmp_path: Path, cache: Path) -> None:
     missing = missing_device("vulkan")
     if missing:
         pytest.skip(f"vulkan is {missing}; `make drivers` installs one, in software")
-    made("three", tmp_path / "whole.infc", Cutting())
-    build = made("three", tmp_path / "cut.infc", Cutting(split="backbone.0:cpu;backbone.2:vulkan;*:cpu")).targets[0]
+    made("three", tmp_path / "whole.infc", Cutting(), cache)
+    cutting = Cutting(split="backbone.0:cpu;backbone.2:vulkan;*:cpu")
+    build = made("three", tmp_path / "cut.infc", cutting, cache).targets[0]
     assert build.target == "cpu+vulkan"
     assert [stage.device for stage in build.stages] == ["local-task", "vulkan", "local-task"]
     # In a process of its own: Mesa's software device keeps two threads spinning for as long as its process lives.
@@ -152,10 +158,10 @@ def test_one_model_on_two_kinds_of_devices(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_what_cannot_be_cut_is_said(
-    cutting: Cutting, error: type[Exception], said: str, hint: str, tmp_path: Path
+    cutting: Cutting, error: type[Exception], said: str, hint: str, tmp_path: Path, cache: Path
 ) -> None:
     with pytest.raises(error) as caught:
-        made("three", tmp_path / "out.infc", cutting)
+        made("three", tmp_path / "out.infc", cutting, cache)
     assert said in str(caught.value)
     assert hint in caught.value.hint  # type: ignore[attr-defined]
     assert not list(tmp_path.iterdir())
