@@ -70,7 +70,11 @@ class Aside:
             with torch.no_grad():
                 tensor.view(torch.uint8).copy_(torch.from_numpy(found).view(tensor.shape).view(torch.uint8))
             if Digests().of(tensor) != digest:
-                raise CompileError(f"the slab holds other numbers than the weight {digest}", stage="verify")
+                raise CompileError(
+                    f"the slab holds other numbers than the weight {digest}",
+                    hint="this is a bug in infc: please report it",
+                    stage="verify",
+                )
         self._freed = False
 
     def _read(self, slab: Slab, weight: SlabWeight, like: np.ndarray) -> np.ndarray:
