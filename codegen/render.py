@@ -108,6 +108,7 @@ def _environment() -> Environment:
     environment.filters["literal"] = _literal
     environment.filters["plain"] = _plain
     environment.filters["sentence"] = _sentence
+    environment.filters["comment"] = _comment
     environment.filters["toml"] = _toml
     environment.filters["spec"] = _spec
     environment.filters["layout"] = layout
@@ -134,10 +135,19 @@ def _sentence(text: str) -> str:
     """A model's own docstring as the summary of a generated one: one line where it fits, lines of 100 columns else."""
     if not text:
         return ""
-    words = "".join(char if char.isprintable() else "?" for char in text).replace("\\", "/").replace('"', "'").strip()
+    words = _printable(text).replace("\\", "/").replace('"', "'")
     words = words if words.endswith((".", "?", "!")) else f"{words}."
     first, *others = wrap(words, _WIDTH - 14)
     return "\n        ".join([first, *others])
+
+
+def _comment(text: str) -> str:
+    """A model's own docstring as lines of comments, at an indent of two."""
+    return "\n".join(f"  // {line}" for line in wrap(_printable(text), _WIDTH - 5))
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
 
 
 def _spec(tensor: TensorView) -> str:

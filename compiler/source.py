@@ -64,8 +64,10 @@ class Source:
         kind = type(self.module)
         if kind.__module__.partition(".")[0] in ("torch", "infc", "builtins"):
             return ""
-        # Not getdoc: it would give what torch.nn.Module says where the model says nothing.
-        for text in (getattr(vars(kind).get("forward"), "__doc__", None), vars(kind).get("__doc__")):
+        # Not getdoc: it would give what torch.nn.Module says where the model says nothing. A method of a factory's
+        # module is the forward of a copy of its own.
+        forward = getattr(self.module, "__dict__", {}).get("forward") or vars(kind).get("forward")
+        for text in (getattr(forward, "__doc__", None), vars(kind).get("__doc__")):
             if isinstance(text, str) and text.strip():
                 return " ".join(inspect.cleandoc(text).split("\n\n")[0].split())[:LONGEST_DOC]
         return ""

@@ -81,5 +81,6 @@ def _entry(text: str, module: torch.nn.Module, method: str) -> torch.nn.Module:
         return target(*args, **kwargs)
 
     forward.__signature__ = inspect.signature(called)  # type: ignore[attr-defined]
+    forward.__doc__ = called.__doc__
     view.forward = forward
     return view

@@ -3,6 +3,7 @@
 import keyword
 import subprocess
 import sys
+from dataclasses import replace as changed
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,16 @@ def compiled(view_of: Service, folder: Path) -> FileDescriptorSet:
 def test_the_descriptor_is_what_protoc_makes_of_the_text(case: str, tmp_path: Path) -> None:
     expected = compiled(SERVICES[case], tmp_path)
     assert FileDescriptorSet.FromString(descriptor_of(proto_view(SERVICES[case]))) == expected
+
+
+def test_a_docstring_is_a_comment_of_whole_lines() -> None:
+    text = proto_file(proto_view(RICH)).decode()
+    assert '  // Says "so" */ over two lines.\n  rpc Forward(' in text
+    (method,) = RICH.methods
+    long = Service("m", (changed(method, doc="word " * 60 + "\x1b[31m"),))
+    lines = [line for line in proto_file(proto_view(long)).decode().splitlines() if "word" in line or "31m" in line]
+    assert len(lines) == 3
+    assert all(line.startswith("  // ") and len(line) <= 120 and line.isprintable() for line in lines)
 
 
 def test_names_that_collide_in_any_case_are_told_apart(tmp_path: Path) -> None:
