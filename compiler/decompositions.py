@@ -12,6 +12,7 @@ from torch._decomp import decomposition_table
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
 from .pooling import average_pool, max_pool
+from .scatters import index_reduce, put, scatter_value
 from .variances import var_mean
 
 aten = torch.ops.aten
@@ -233,11 +234,6 @@ def sort(x: torch.Tensor, dim: int = -1, descending: bool = False) -> tuple[torc
 _UNSIGNED = (torch.bool, torch.uint8)
 
 
-def scatter_value(x: torch.Tensor, dim: int, index: torch.Tensor, value: float) -> torch.Tensor:
-    """`x` with `value` at the places of `index` along `dim`, as a tensor of it; a number's lowering does not end."""
-    return aten.scatter.src(x, dim, index, torch.full(index.shape, value, dtype=x.dtype, device=x.device))
-
-
 def stable_sort(
     x: torch.Tensor, *, stable: bool | None = None, dim: int = -1, descending: bool = False
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -277,6 +273,8 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "aten::conv3d": convolution,
     "aten::histc": histc,
     "aten::hypot": hypot,
+    "aten::index_reduce": index_reduce,
+    "aten::put": put,
     "aten::rms_norm": rms_norm,
     "aten::roll": roll,
     "aten::_grouped_mm": grouped_mm,

@@ -202,7 +202,8 @@ def dims_from_the_last() -> Made:
         added = torch.scatter_add(x, -1, places, x)
         bytes_ = (x.abs() * 80).clamp(0, 255).to(torch.uint8)
         ordered = bytes_.sort(-1)[0].float(), (x > 0).sort(-1)[0].float(), bytes_.topk(2)[0].float()
-        return masked, largest, padded, added, x.scatter_reduce(-1, places, x, "amax"), *ordered
+        put = x.put(torch.tensor([1, -2]), x[0, :2])
+        return masked, largest, padded, added, x.scatter_reduce(-1, places, x, "amax"), put, *ordered
 
     return _Of(several), (3 * torch.randn(6, 5, generator=torch.Generator().manual_seed(0)),)
 
