@@ -16,7 +16,10 @@ from typing import Self
 
 from infc.errors import CompileError, UsageError
 
+from .cgroup import available_memory
+
 _MIB = 1 << 20
+_TIED = ("setpriv", "--pdeathsig", "KILL")  # of util-linux: the program behind it ends with the thread that started it
 _LONGEST = 10_000_000  # seconds
 _LARGEST = 1 << 50  # bytes; what the kernel takes ends at 63 bits
 _NO_MEMORY = re.compile(r"bad_alloc|out of memory|Cannot allocate memory|MemoryError", re.IGNORECASE)
@@ -32,7 +35,7 @@ class Limits:
 
     jobs: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
     seconds: float = 900.0
-    memory: int = field(default_factory=lambda: _machine_memory() // 2)
+    memory: int = field(default_factory=lambda: available_memory() // 2)
 
     def __post_init__(self) -> None:
         if self.jobs < 1:
@@ -115,9 +118,11 @@ class Children:
         with self._lock:
             if self._stopped:
                 raise Stopped("the compile was stopped")
+            # Where infc itself is killed and cannot clean up, the kernel ends its children.
+            tied = _TIED if shutil.which(_TIED[0]) and shutil.which(command[0]) else ()
             try:
                 process = subprocess.Popen(
-                    command,
+                    (*tied, *command),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
@@ -132,7 +137,7 @@ class Children:
                 ) from error
             self._running.add(process)
         _limit(process, resource.RLIMIT_DATA, self.limits.memory)
-        # Should infc itself be killed where it cannot clean up, its children end some time all the same.
+        # Where there is no such tool they end some time all the same.
         _limit(process, resource.RLIMIT_CPU, int(self.limits.seconds * len(os.sched_getaffinity(0))) + 1)
         _limit(process, resource.RLIMIT_CORE, 0)
         return process
@@ -190,7 +195,3 @@ def _signal_name(number: int) -> str:
 
 def _text(data: bytes) -> str:
     return data.decode(errors="replace")
-
-
-def _machine_memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -82,7 +82,7 @@ _LIMITS = (
     ),
     click.option(
         "--memory-limit", metavar="SIZE",
-        help="The most memory that one tool may take, such as 8GiB; half of the machine's by default.",
+        help="The most memory that one tool may take, such as 8GiB; half of the machine's or container's by default.",
     ),
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import shlex
+import shutil
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from pathlib import Path
 from infc.errors import CompileError
 
 from .children import Limits
+
+_MOST_FAILURES = 20  # reproducers in the cache directory; each may hold the IR of a whole model
 
 
 class Temps:
@@ -76,6 +79,7 @@ class Temps:
         folder = self._failures / name
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _keep_newest(self._failures)
             return self._reproducer(error, folder, "", text, command, limits)
         except (CompileError, OSError):
             return error  # nobody asked for it: what the user is told is why the compile failed
@@ -102,6 +106,13 @@ class Temps:
         with _writing(path):
             path.write_text(text)
         self._written = True
+
+
+def _keep_newest(failures: Path) -> None:
+    """Remove the reproducers that were not written to for the longest time, beyond a number."""
+    found = sorted(failures.iterdir(), key=lambda each: each.stat().st_mtime, reverse=True)
+    for old in found[_MOST_FAILURES:]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager

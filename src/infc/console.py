@@ -21,6 +21,7 @@ EXIT_INTERRUPTED = 130
 
 def exit_code_of(run: Callable[[], object]) -> int:
     """Run a click command in its non-standalone mode, print what went wrong, and return the process's exit code."""
+    before = sys.stdout
     try:
         code = run()
         sys.stdout.flush()
@@ -38,6 +39,12 @@ def exit_code_of(run: Callable[[], object]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
+    except SystemExit as end:
+        # Where click finds out first that the reader is gone, it wraps stdout and exits with 1; rich exits with 1.
+        if sys.stdout is before and not isinstance(end.__context__, BrokenPipeError):
+            raise
+        _drop_output()
+        return 0
     except BrokenPipeError:
         _drop_output()  # the reader (`| head`) has what it wanted
         return 0

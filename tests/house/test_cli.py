@@ -153,3 +153,16 @@ def test_a_file_that_is_not_there_is_reported_by_click_in_our_form(capsys: pytes
 def test_colour_only_where_it_is_wanted(planted: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b" not in planted("raise InfcError('x')").stderr
+
+
+@pytest.mark.parametrize("command", ["--help", "doctor"])
+def test_a_reader_that_has_enough_is_no_failure(command: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "infc", command], stdout=writing, stderr=subprocess.PIPE, check=False
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -1,13 +1,16 @@
 """Child processes: their limits, how they end, and that none outlives its compile."""
 
 import os
+import select
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
 
+from infc.compiler.cgroup import available_memory
 from infc.compiler.children import Children, Limits, Stopped
 from infc.compiler.tools import Tools
 from infc.errors import CompileError, UsageError
@@ -94,3 +97,35 @@ def test_the_first_failure_of_a_stage_ends_what_the_others_run() -> None:
 def test_limits_that_nothing_can_run_in_are_refused(limits: dict[str, float], what: str) -> None:
     with pytest.raises(UsageError, match=what):
         Limits(**limits)
+
+
+def test_a_killed_compile_takes_its_children_along(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    child = f"import os\nwith open({str(pipe)!r}, 'w') as file: file.write(str(os.getpid()))\nwhile True: pass"
+    parent = f"from infc.compiler.children import Children\nChildren().run({[*PYTHON, child]!r})"
+    with subprocess.Popen([sys.executable, "-c", parent]) as process:
+        started = os.pidfd_open(int(pipe.read_text()))
+        process.kill()
+    try:
+        select.select([started], [], [])  # readable when the child has ended
+    finally:
+        os.close(started)
+
+
+@pytest.mark.parametrize(
+    ("groups", "file"),
+    [
+        ("0::/a/b\n", "a/memory.max"),
+        ("0::/elsewhere\n", "memory.max"),
+        ("7:cpu,cpuacct:/a\n5:memory:/a/b\n", "memory/a/b/memory.limit_in_bytes"),
+    ],
+)
+def test_a_container_has_the_memory_of_its_limit(tmp_path: Path, groups: str, file: str) -> None:
+    (tmp_path / "groups").write_text(groups)
+    limit = tmp_path / "root" / file
+    limit.parent.mkdir(parents=True)
+    machine = available_memory(tmp_path / "none", tmp_path / "root")
+    for text, expected in (("300000000", 300000000), ("max", machine), ("9223372036854771712", machine)):
+        limit.write_text(f"{text}\n")
+        assert available_memory(tmp_path / "groups", tmp_path / "root") == expected

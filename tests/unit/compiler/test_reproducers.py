@@ -114,3 +114,10 @@ def test_without_any_place_nothing_is_promised() -> None:
         optimize(NAMELESS, ["infer-raise-weights"], Tools(children))
     assert caught.value.reproducer is None
     assert "reproduce" not in caught.value.hint
+
+
+def test_the_cache_keeps_a_bounded_number_of_reproducers(tmp_path: Path) -> None:
+    temps = Temps(None, tmp_path / "failures")
+    for number in range(30):
+        temps.reproduced(CompileError("no", stage="x"), f"module {number}", ("infc-opt",), Limits())
+    assert len(list((tmp_path / "failures").iterdir())) == 20
