@@ -108,10 +108,10 @@ def _nibbles(array: np.ndarray) -> np.ndarray:
     return (flat[0::2] & 15) | (flat[1::2] << 4)
 
 
-def _mmt4d(matrix: np.ndarray, layout: Mmt4d) -> np.ndarray:
-    rows = matrix.T if layout.transposed else matrix
-    n1, k1, n0, k0 = layout.packed_shape(matrix.shape)
-    n, k = rows.shape
+def _mmt4d(matrices: np.ndarray, layout: Mmt4d) -> np.ndarray:
+    rows = matrices.swapaxes(-1, -2) if layout.transposed else matrices
+    *batch, n1, k1, n0, k0 = layout.packed_shape(matrices.shape)
+    n, k = rows.shape[-2:]
     if (n, k) != (n1 * n0, k1 * k0):
-        rows = np.pad(rows, ((0, n1 * n0 - n), (0, k1 * k0 - k)))
-    return np.ascontiguousarray(rows.reshape(n1, n0, k1, k0).transpose(0, 2, 1, 3))
+        rows = np.pad(rows, (*((0, 0) for _ in batch), (0, n1 * n0 - n), (0, k1 * k0 - k)))
+    return np.ascontiguousarray(rows.reshape(*batch, n1, n0, k1, k0).swapaxes(-2, -3))

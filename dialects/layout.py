@@ -25,7 +25,10 @@ class RowMajor:
 
 @dataclass(frozen=True)
 class Mmt4d:
-    """Tiles of `n0`×`k0` of a matrix whose rows are outputs, `[N, K]`; of `[K, N]` when `transposed` (text: `…t]`)."""
+    """Tiles of `n0`×`k0` of a matrix whose rows are outputs, `[N, K]`; of `[K, N]` when `transposed` (text: `…t]`).
+
+    Of several matrices, `[…, N, K]`, each is packed by itself.
+    """
 
     n0: int
     k0: int
@@ -36,10 +39,11 @@ class Mmt4d:
 
     def packed_shape(self, logical: Sequence[int]) -> tuple[int, ...]:
         """The shape in the slab of a weight of shape `logical`. Raises ValueError when that is no matrix."""
-        if len(logical) != 2:
+        if len(logical) < 2:
             raise ValueError(f"layout {self} packs a matrix, not a tensor of rank {len(logical)}")
-        n, k = reversed(logical) if self.transposed else logical
-        return (-(-n // self.n0), -(-k // self.k0), self.n0, self.k0)
+        *batch, n, k = logical
+        n, k = (k, n) if self.transposed else (n, k)
+        return (*batch, -(-n // self.n0), -(-k // self.k0), self.n0, self.k0)
 
 
 Layout = RowMajor | Mmt4d

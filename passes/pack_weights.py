@@ -11,7 +11,7 @@ from infc.errors import CompileError
 from ..dialects.infer import Weight
 from ..dialects.layout import Mmt4d
 from .base import Pass
-from .contractions import is_zero_fill
+from .contractions import Product, products_of
 from .derive import packed
 from .walk import operations
 
@@ -24,10 +24,10 @@ class PackWeights(Pass):
 
     The packing of the weight happens when the slab is written, not when the model runs: the slab holds it as tiles of
     `n0`×`k0`, in one layout whatever the number of rows of `x` is. `x` is cut into tiles of at most `m0` rows; fewer
-    when it is known to have fewer. Taken are f32 matrices of which the weight is the right side, as it lies or
-    transposed, and whose other uses are the same: a weight that something else reads in its logical shape stays as it
-    is. With `by_layout=1` a packed weight is called after its layout too, `w@mmt4d[16,1]`, so that one slab can hold it
-    for programs that want it in several.
+    when it is known to have fewer. Taken are products, batched ones too, of which the weight is the right side, as it
+    lies or transposed, in f32, f16 or bf16, summed up in f32, and whose other uses are the same: a weight that
+    something else reads in its logical shape stays as it is. With `by_layout=1` a packed weight is called after its layout too,
+    `w@mmt4d[16,1]`, so that one slab can hold it for programs that want it in several.
 
     Before:
 
@@ -69,94 +69,55 @@ class PackWeights(Pass):
     def run(self, module: ir.Operation) -> None:
         """Weights that do not fit the pattern are left alone."""
         for weight in operations(module, Weight.OPERATION_NAME):
-            products = _products(weight)
+            products = products_of(weight)
             if products:
                 self._pack(weight, products)
 
-    def _pack(self, weight: Any, products: "list[_Product]") -> None:
+    def _pack(self, weight: Any, products: list[Product]) -> None:
         layout = Mmt4d(self.n0, self.k0, transposed=not products[0].transposes)
         with weight.location, ir.InsertionPoint(weight):
             replacement = packed(weight, layout, by_layout=bool(self.by_layout))
         for product in products:
-            self._rewrite(product, replacement.results[0])
+            self._rewrite(product.matmul, replacement.results[0])
         for product in products:
-            for op in (product.matmul, *product.transposes):
+            for op in (product.matmul, *product.between):
                 if not any(True for _ in op.operation.results[0].uses):
                     op.operation.erase()
         weight.operation.erase()
 
-    def _rewrite(self, product: "_Product", weight: ir.Value) -> None:
-        matmul = product.matmul
+    def _rewrite(self, matmul: Any, weight: ir.Value) -> None:
         x, result = matmul.operands[0], matmul.results[0]
-        n = result.type.shape[1]
-        k = x.type.shape[1]
+        *batch, _, n = result.type.shape
+        k = x.type.shape[-1]
         element = result.type.element_type
-        n1, k1 = weight.type.shape[:2]
+        n1, k1 = weight.type.shape[-4:-2]
         with matmul.location, ir.InsertionPoint(matmul):
             m, m0, m1 = self._rows(x)
             zero = arith.constant(element, 0.0)
+            if x.type.element_type != element:  # it is widened here once, and not for every tile of the weight
+                x = arith.extf(ir.RankedTensorType.get(x.type.shape, element), x)
             needs_padding = not isinstance(m, int) or m % m0 or k % self.k0
+            places = [len(batch), len(batch) + 1]
             packed_x = linalg.pack(
                 x,
-                tensor.empty([m1, k1, m0, self.k0], element),
-                [0, 1],
+                tensor.empty([*batch, m1, k1, m0, self.k0], element),
+                places,
                 [m0, self.k0],
                 padding_value=zero if needs_padding else None,
             )
-            accumulator = linalg.fill(zero, outs=[tensor.empty([m1, n1, m0, self.n0], element)])
-            tiles = linalg.mmt4d(packed_x, weight, outs=[accumulator])
-            unpacked = linalg.unpack(tiles, tensor.empty([m, n], element), [0, 1], [m0, self.n0])
+            accumulator = linalg.fill(zero, outs=[tensor.empty([*batch, m1, n1, m0, self.n0], element)])
+            multiply = linalg.batch_mmt4d if batch else linalg.mmt4d
+            tiles = multiply(packed_x, weight, outs=[accumulator])
+            unpacked = linalg.unpack(tiles, tensor.empty([*batch, m, n], element), places, [m0, self.n0])
         result.replace_all_uses_with(unpacked)
 
     def _rows(self, x: ir.Value) -> "tuple[int | ir.Value, int, int | ir.Value]":
         """How many rows `x` has, how many a tile has, and how many tiles there are."""
-        if not x.type.is_dynamic_dim(0):
-            m = x.type.shape[0]
+        axis = x.type.rank - 2
+        if not x.type.is_dynamic_dim(axis):
+            m = x.type.shape[axis]
             m0 = min(self.m0, 1 << (m - 1).bit_length())
             return m, m0, -(-m // m0)
         index = ir.IndexType.get(x.context)
-        rows = tensor.dim(x, arith.constant(index, 0))
+        rows = tensor.dim(x, arith.constant(index, axis))
         return rows, self.m0, arith.ceildivui(rows, arith.constant(index, self.m0))
-
-
-@dataclass(frozen=True)
-class _Product:
-    """A matmul whose right side is the weight, through the transposes given (none, or one)."""
-
-    matmul: Any
-    transposes: tuple[Any, ...] = ()
-
-
-def _products(weight: Any) -> list[_Product]:
-    """All uses of the weight when every one is a product that can be packed, all of one orientation; else nothing."""
-    kind = weight.results[0].type
-    if weight.layout.value != "row_major" or kind.rank != 2 or str(kind.element_type) != "f32":
-        return []
-    found: list[_Product] = []
-    for use in weight.results[0].uses:
-        op = use.owner
-        if op.operation.name == "linalg.transpose" and use.operand_number == 0:
-            inner = [u.owner for u in op.results[0].uses]
-            if not all(_is_product(user, op.results[0]) for user in inner):
-                return []
-            found += [_Product(user, (op,)) for user in inner]
-        elif _is_product(op, weight.results[0]):
-            found.append(_Product(op))
-        else:
-            return []
-    return found if len({bool(product.transposes) for product in found}) == 1 else []
-
-
-def _is_product(op: Any, right: ir.Value) -> bool:
-    if op.operation.name != "linalg.matmul" or op.operands[1] != right or op.operands[0] == right:
-        return False
-    if "cast" in op.attributes or not _is_plain_matmul(op):
-        return False
-    left, result = op.operands[0].type, op.results[0].type
-    return not left.is_dynamic_dim(1) and left.element_type == result.element_type and is_zero_fill(op.operands[2])
-
-
-def _is_plain_matmul(op: Any) -> bool:
-    maps = [str(entry) for entry in op.attributes["indexing_maps"]] if "indexing_maps" in op.attributes else []
-    plain = ("(d0, d2)", "(d2, d1)", "(d0, d1)")
-    return not maps or all(f"-> {want}" in have for want, have in zip(plain, maps, strict=True))
