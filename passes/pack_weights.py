@@ -26,8 +26,8 @@ class PackWeights(Pass):
     `n0`×`k0`, in one layout whatever the number of rows of `x` is. `x` is cut into tiles of at most `m0` rows; fewer
     when it is known to have fewer. Taken are products, batched ones too, of which the weight is the right side, as it
     lies or transposed, in f32, f16 or bf16, summed up in f32, and whose other uses are the same: a weight that
-    something else reads in its logical shape stays as it is. With `by_layout=1` a packed weight is called after its layout too,
-    `w@mmt4d[16,1]`, so that one slab can hold it for programs that want it in several.
+    something else reads in its logical shape stays as it is. With `by_layout=1` a packed weight is called after its
+    layout too, `w@mmt4d[16,1]`, so that one slab can hold it for programs that want it in several.
 
     Before:
 
