@@ -74,3 +74,15 @@
 "mem.slab"() {sym_name = "s", length = 64 : i64, alignment = 64 : i64, chunks = 1 : i64} : () -> ()
 // expected-error@+1 {{expected base attribute 'builtin.symbol_ref'}}
 "mem.release"() {slab = "s", key = "w"} : () -> ()
+
+// -----
+
+"mem.slab"() {sym_name = "s", length = 64 : i64, alignment = 64 : i64, chunks = 1 : i64} : () -> ()
+// expected-error@+1 {{'mem.prefetch' op needs a key that is not empty}}
+"mem.prefetch"() {slab = @s, key = "", bytes = 4 : i64} : () -> ()
+
+// -----
+
+"mem.slab"() {sym_name = "s", length = 64 : i64, alignment = 64 : i64, chunks = 1 : i64} : () -> ()
+// expected-error@+1 {{'mem.release' op needs a key that is not empty}}
+"mem.release"() {slab = @s, key = ""} : () -> ()
