@@ -89,7 +89,7 @@ def test_removing_and_collecting(store: Store) -> None:
     assert blob_files(store.path) == before
     assert store.collect() == dry
     after = blob_files(store.path)
-    assert len(before) - len(after) == dry.files == 3  # manifest, config, the chunk of its own
+    assert len(before) - len(after) == dry.files == 5  # manifest, config, rpc module, descriptor, the chunk of its own
     assert sum(before.values()) - sum(after.values()) == dry.bytes
     assert check(store.path).problems == ()
     with pytest.raises(ArtifactError, match="no model 'tune1'") as caught:
@@ -108,7 +108,7 @@ def test_an_open_model_outlives_its_removal(store: Store) -> None:
     assert store.collect().files == 0
     answers(artifact, 1)
     artifact.close()
-    assert store.collect().files == 3
+    assert store.collect().files == 5
 
 
 def _open_and_die(path: Path) -> None:
@@ -124,7 +124,7 @@ def test_the_lease_of_a_process_that_died_holds_nothing(store: Store) -> None:
     child.join()
     assert list(store.folder.leases.iterdir())
     store.remove("tune1")
-    assert store.collect().files == 3
+    assert store.collect().files == 5
     assert not list(store.folder.leases.iterdir())
 
 
@@ -212,8 +212,8 @@ def test_the_commands(tmp_path: Path, tunes: list[Path], monkeypatch: pytest.Mon
     assert all(name in listed for name in ("tune0", "tune1", "third"))
     assert [each["name"] for each in json.loads(infc("list", "--json").stdout)] == ["third", "tune0", "tune1"]
     assert infc("remove", "third").exit_code == 0
-    assert json.loads(infc("gc", "--dry-run", "--json").stdout)["files"] == 3
-    assert infc("gc").stdout.startswith("deleted 3 files")
+    assert json.loads(infc("gc", "--dry-run", "--json").stdout)["files"] == 5
+    assert infc("gc").stdout.startswith("deleted 5 files")
     assert "2 models" in infc("check").stdout
     assert json.loads(infc("check", "--json").stdout)["sound"] is True
 
