@@ -23,7 +23,8 @@ class Aside:
     What shares its memory with a tensor of another extent is left alone; so is what the slab has in other numbers.
 
     Args:
-        for_good: whether the tensors stay empty at the end: the process ends too.
+        for_good: whether the process ends too. Else nothing is freed: should a tensor not be filled again, its reader
+            would crash.
     """
 
     def __init__(self, weights: WeightTable, staged: Artifact, *, for_good: bool) -> None:
@@ -51,6 +52,8 @@ class Aside:
 
     def free(self) -> None:
         """Free the tensors' memory; nothing may read them before `restore`."""
+        if not self._for_good:  # a caller that goes on with the model must never meet an empty tensor
+            return
         for _, tensor in () if self._freed else self._tensors:
             tensor.untyped_storage().resize_(0)
         self._freed = True
