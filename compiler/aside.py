@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 import torch
 
-from infc.errors import CompileError
+from infc.errors import VerifyError
 
 from ..dialects.layout import Mmt4d, parse_layout
 from ..runtime.artifact import CHUNK_SIZE, Artifact, Slab, SlabWeight
@@ -63,7 +63,7 @@ class Aside:
         """Fill the tensors again.
 
         Raises:
-            CompileError: the slab does not hold a weight's numbers: it was packed wrongly.
+            VerifyError: the slab does not hold a weight's numbers: it was packed wrongly.
         """
         for digest, tensor in self._tensors if self._freed else ():
             storage = tensor.untyped_storage()
@@ -73,10 +73,9 @@ class Aside:
             with torch.no_grad():
                 tensor.view(torch.uint8).copy_(torch.from_numpy(found).view(tensor.shape).view(torch.uint8))
             if Digests().of(tensor) != digest:
-                raise CompileError(
+                raise VerifyError(
                     f"the slab holds other numbers than the weight {digest}",
                     hint="this is a bug in infc: please report it",
-                    stage="verify",
                 )
         self._freed = False
 
