@@ -40,3 +40,24 @@ def test_the_weights_are_in_the_slab_alone_while_it_runs(
     monkeypatch.setattr(Session, "run", watched)
     compile_model("kept_model:make", tmp_path / "a.infc", CompileOptions(cache=None, last=True))
     assert set(held) == {0}
+
+
+WEIGHT_OUT = """
+import torch
+class Tied(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.randn(30, 20))
+    def forward(self, x):
+        return x @ self.weight, self.weight, self.weight.T
+def make():
+    return Tied().eval(), (torch.randn(4, 30),)
+"""
+
+
+def test_an_answer_that_is_a_weight_stays_when_the_weight_is_freed(tmp_path: Path) -> None:
+    source = tmp_path / "weight_out.py"
+    source.write_text(WEIGHT_OUT)
+    result = compile_model(f"{source}:make", tmp_path / "a.infc", CompileOptions(cache=None, last=True))
+    (build,) = result.config.targets
+    assert build.verify is not None
