@@ -80,7 +80,7 @@ class Reference:
         return module(*args, **kwargs)
 
     def _by_name(self, result: Any) -> Tensors:
-        # Copies: a model may give out a weight, whose memory is freed while it is compared, or what its next call writes to.
+        # Copies: a model may give out a weight, whose memory is freed meanwhile, or what its next call writes to.
         return {name: each.clone() for name, each in flatten_result(result, self._program.method).items()}
 
 
