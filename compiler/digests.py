@@ -46,8 +46,10 @@ class Digests:
         begun: list[Hashable] = []
         try:
             for tensor in tensors:
+                if tensor.dtype not in TORCH_DTYPES or tensor.layout is not torch.strided:
+                    continue  # no weight of a model that compiles
                 identity = _identity(tensor)
-                if tensor.dtype in TORCH_DTYPES and tensor.layout is torch.strided and identity not in self._known:
+                if identity not in self._known:
                     self._known[identity] = thread.submit(_digest, tensor), tensor
                     begun.append(identity)
             yield

@@ -22,6 +22,7 @@ from .decompositions import INEXACT, count_dims_from_the_first, table
 from .dynamic.exporting import check_axes, dynamic_shapes, method_with_names, no_export, resized, tracing_sizes, varying
 from .dynamic.request import Axes, check_largest
 from .dynamic.views import split_views
+from .guest import quiet_torch
 from .interface import method_of, returns_of
 from .records import register_dataclasses
 from .source import OnnxGraph, Source
@@ -153,7 +154,7 @@ def _tried(source: Source, asked: Method | None) -> torch.export.ExportedProgram
     module: Any = source.module
     args, kwargs = _distinct((source.args, dict(source.kwargs)))
     shapes = dynamic_shapes(replace(source, args=args, kwargs=kwargs), asked) if asked else None
-    with torch.no_grad():
+    with torch.no_grad(), quiet_torch():
         return torch.export.export(module, args, kwargs, dynamic_shapes=shapes)
 
 

@@ -12,20 +12,28 @@ from typing import Any, NoReturn
 
 @contextmanager
 def user_code() -> Generator[None]:
-    """Keep standard output for infc's own data, torch's tracebacks to itself, and end on a signal as on Ctrl-C.
+    """Keep standard output for infc's own data, and end on a signal as on Ctrl-C.
 
     What is printed meanwhile, by Python, C or a child, goes to standard error. A command line may do this; a library
     may not.
     """
     with _stdout_to_stderr(), _tidy_end():
-        logger = logging.getLogger("torch")
-        level = logger.level
-        # A model that does not export is an error of infc's, which says the same in one line.
-        logger.setLevel(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            logger.setLevel(level)
+        yield
+
+
+@contextmanager
+def quiet_torch() -> Generator[None]:
+    """Keep torch's tracebacks to itself: a model that does not export is an error of infc's, which says it in one line.
+
+    Torch sets the level too, when it is imported: it must be by now.
+    """
+    logger = logging.getLogger("torch")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 @contextmanager

@@ -32,12 +32,14 @@ def _optimized(text: str, pipelines: Sequence[str], tools: Tools) -> bytes:
     if not run.finished.failure:
         return run.finished.stdout
     before, pipeline = text, ",".join(pipelines)
-    if run.steps[:-1] and tools.temps.wants_reproducers:
+    if run.steps[:-1]:
         shorter = _run(text, [",".join(run.steps[:-1])], tools)
         if not shorter.finished.failure:
             before, pipeline = shorter.finished.stdout.decode(), run.steps[-1]
     command = ("infc-opt", f"--pass-pipeline=builtin.module({pipeline})")
-    raise tools.temps.reproduced(_failure(run, command), before, (*command, "-o", "/dev/null"), tools.children.limits)
+    culprit = _culprit(before, pipeline, tools) if run.finished.crashed and not run.finished.remedy else None
+    error = _failure(run, command, culprit)
+    raise tools.temps.reproduced(error, before, (*command, "-o", "/dev/null"), tools.children.limits)
 
 
 class _Error(msgspec.Struct):
@@ -77,15 +79,27 @@ def _run(text: str, pipelines: Sequence[str], tools: Tools) -> _Run:
     return _Run(finished, tuple(msgspec.json.Decoder(_Told).decode_lines(lines)))
 
 
-def _failure(run: _Run, command: Sequence[str]) -> CompileError:
+class _Culprit(msgspec.Struct):
+    operator: str
+    place: str
+
+
+def _culprit(before: str, pipeline: str, tools: Tools) -> _Culprit | None:
+    """The operation of `before` that crashes `pipeline` by itself, if there is one."""
+    found = tools.children.run((sys.executable, "-P", "-m", "infc.passes.culprit", pipeline), before.encode())
+    return msgspec.json.decode(found.stdout, type=_Culprit) if found.stdout and not found.failure else None
+
+
+def _failure(run: _Run, command: Sequence[str], culprit: _Culprit | None) -> CompileError:
     error = next((line.error for line in run.told if line.error), None)
     if error is not None:
         return CompileError(error.message, hint=error.hint, stage=error.stage, command=command)
     stage = stage_of(run.steps[-1]) if run.steps else ""
     running = f"in pass {stage}" if stage else "before its first pass"
     last = next((line for line in reversed(run.finished.stderr.splitlines()) if line.strip()), "")
+    where = f" at operator {culprit.operator}{culprit.place}" if culprit else ""
     return CompileError(
-        f"the lowering died {running} ({run.finished.failure}){': ' if last else ''}{last.strip()}",
+        f"the lowering died {running}{where} ({run.finished.failure}){': ' if last else ''}{last.strip()}",
         hint=run.finished.remedy or "a fault of the toolchain; rewrite the part of the model that it does not take",
         stage=stage or "lower",
         command=command,

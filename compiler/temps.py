@@ -37,11 +37,6 @@ class Temps:
         with _writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
 
-    @property
-    def wants_reproducers(self) -> bool:
-        """Whether there is a place to keep what reproduces a failure."""
-        return bool(self._folder or self._failures)
-
     @contextmanager
     def reproducing(self) -> Generator[None]:
         """Tell a CompileError of the block where the IR before the failing stage lies, if one was written."""

@@ -10,6 +10,9 @@ from .children import Children, Limits
 from .fingerprint import toolchain
 from .temps import Temps
 
+# Seconds. Python sees a signal that arrives while its main thread is about to wait when that wait is over.
+_LOOK_UP = 1.0
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -49,10 +52,12 @@ class Tools:
         threads = ThreadPoolExecutor(max(1, len(given)), thread_name_prefix="infc-stage")
         try:
             started = [threads.submit(stage, item) for item in given]
-            done, _ = wait(started, return_when=FIRST_EXCEPTION)
-            for each in (future for future in started if future in done):
-                if error := each.exception():
-                    raise error
+            running = set(started)
+            while running:
+                done, running = wait(running, _LOOK_UP, return_when=FIRST_EXCEPTION)
+                for each in (future for future in started if future in done):
+                    if error := each.exception():
+                        raise error
             return [future.result() for future in started]
         except BaseException:
             self.children.stop()

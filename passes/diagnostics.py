@@ -14,6 +14,14 @@ _OPERATOR = re.compile(
 )
 
 
+def python_place(location: str) -> str:
+    """` (file.py:12)`: the innermost line of the model's own Python in the text of a location; empty without any."""
+    # Frames go from the innermost outwards; what lies in installed packages is not what the user can change.
+    found = [(path, line) for path, line in _FILE_LINE.findall(location) if path]
+    own = [(path, line) for path, line in found if "site-packages" not in Path(path).parts] or found
+    return f" ({own[0][0]}:{own[0][1]})" if own else ""
+
+
 class Diagnostics:
     """Collects the errors that a context emits, instead of letting them go to stderr."""
 
@@ -43,14 +51,8 @@ class Diagnostics:
         return f"operator {operator[1] or operator[2]} does not lower" if operator else self._messages[0]
 
     def place(self) -> str:
-        """` (file.py:12)`: the innermost line of the model's own Python that led to the failing operation, if known."""
-        for text in self._places:
-            # Frames go from the innermost outwards; what lies in installed packages is not what the user can change.
-            found = [(path, line) for path, line in _FILE_LINE.findall(text) if path]
-            own = [(path, line) for path, line in found if "site-packages" not in Path(path).parts] or found
-            if own:
-                return f" ({own[0][0]}:{own[0][1]})"
-        return ""
+        """` (file.py:12)`, as `python_place`, of the first error that has one."""
+        return next((place for text in self._places if (place := python_place(text))), "")
 
     def _collect(self, diagnostic: Any) -> bool:
         if diagnostic.severity == ir.DiagnosticSeverity.ERROR:

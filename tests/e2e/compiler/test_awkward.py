@@ -39,7 +39,7 @@ REFUSED = {
     "does_not_fit": (3, "does not export"),
     "sparse_input": (3, "sparse_coo"),
     "sparse_weight": (4, "sparse_coo"),
-    "halved_bytes": (4, "the lowering died in pass convert-torch-to-linalg (killed by SIG"),
+    "halved_bytes": (4, "the lowering died in pass convert-torch-to-linalg at operator aten."),
     "determinant": (3, "without pivoting"),
 }
 

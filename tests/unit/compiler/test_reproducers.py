@@ -28,7 +28,7 @@ func.func @f(%x: !torch.vtensor<[3],ui8>) -> !torch.vtensor<[3],ui8> {
   %mode = torch.constant.str "floor"
   %three = torch.vtensor.literal(dense<3> : tensor<si64>) : !torch.vtensor<[],si64>
   %0 = torch.aten.div.Tensor_mode %x, %three, %mode
-    : !torch.vtensor<[3],ui8>, !torch.vtensor<[],si64>, !torch.str -> !torch.vtensor<[3],ui8>
+    : !torch.vtensor<[3],ui8>, !torch.vtensor<[],si64>, !torch.str -> !torch.vtensor<[3],ui8> loc("model.py":7:3)
   return %0 : !torch.vtensor<[3],ui8>
 }
 """
@@ -82,6 +82,7 @@ def test_the_reproducer_has_the_ir_before_the_pass_that_failed_and_that_pass_alo
     with Children() as children, pytest.raises(CompileError) as caught:
         optimize(CRASHES, [BACKEND, "canonicalize"], Tools(children, Temps(tmp_path)))
     assert caught.value.stage == "convert-torch-to-linalg"
+    assert "at operator aten.div.Tensor_mode (model.py:7)" in caught.value.message
     script = (tmp_path / "reproduce.sh").read_text()
     assert "func.func(convert-torch-to-linalg" in script
     assert "canonicalize" not in script
