@@ -14,6 +14,8 @@ from infc.errors import CompileError
 from .. import dialects
 from . import pipeline
 
+_TEXT = "-"  # what MLIR calls a text that is no file
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -31,17 +33,21 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """What MLIR, or a pass, says about a place in the text; line and column are 0 where the place is not known."""
+    """What MLIR, or a pass, says about a place in the text; line and column are 0 where the place is not known.
+
+    `origin` is `model.py:7:3` where the IR says that it was made from another file.
+    """
 
     severity: str  # error, warning, remark, note
     message: str
     line: int = 0
     column: int = 0
     notes: "tuple[Diagnostic, ...]" = ()
+    origin: str = ""
 
     def format(self, source: str) -> str:
         """`x.mlir:3:5: error: …`, and a line for each note."""
-        place = f"{source}:{self.line}:{self.column}" if self.line else source
+        place = self.origin or (f"{source}:{self.line}:{self.column}" if self.line else source)
         return "\n".join([f"{place}: {self.severity}: {self.message}", *(note.format(source) for note in self.notes)])
 
 
@@ -120,11 +126,13 @@ def _listening(context: ir.Context, said: list[Diagnostic]) -> Generator[None]:
 
 def _read(diagnostic: Any) -> Diagnostic:
     place = _file_place(diagnostic.location)
+    here = place if place and place.filename == _TEXT else None
     return Diagnostic(
         severity=diagnostic.severity.name.lower(),
         message=diagnostic.message,
-        line=place.start_line if place else 0,
-        column=place.start_col if place else 0,
+        line=here.start_line if here else 0,
+        column=here.start_col if here else 0,
+        origin=f"{place.filename}:{place.start_line}:{place.start_col}" if place and not here else "",
         # What MLIR appends to each error is the operation in full, which may be pages.
         notes=tuple(_read(note) for note in diagnostic.notes if not note.message.startswith("see current operation")),
     )
