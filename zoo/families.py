@@ -32,5 +32,8 @@ def entries(family: str) -> list[str]:
     return [
         node.name
         for node in tree.body
-        if isinstance(node, ast.FunctionDef) and isinstance(node.returns, ast.Name) and node.returns.id == "Entry"
+        if isinstance(node, ast.FunctionDef)
+        and not node.args.args
+        and isinstance(node.returns, ast.Name)
+        and node.returns.id == "Entry"
     ]
