@@ -42,6 +42,7 @@ class Reference:
         Raises:
             SourceError: it fails on these inputs.
         """
+        self._before()
         try:
             with torch.no_grad():
                 result = self._call(inputs)
@@ -61,6 +62,7 @@ class Reference:
 
     def exact(self, inputs: Mapping[str, torch.Tensor]) -> Tensors | None:
         """Its answer in double precision; None where the model does not run in it."""
+        self._before()  # not among what is computed in f64
         try:
             return self._by_name(in_double_precision(lambda: self._call(inputs)))
         except (Exception, SystemExit):  # noqa: BLE001 (the model's own code, which was not written for f64)
@@ -68,11 +70,11 @@ class Reference:
 
     def in_order(self, inputs: Mapping[str, torch.Tensor]) -> Tensors | None:
         """Its answer where equal values are sorted by their places; None where it sorts nothing."""
+        self._before()
         result, sorts = in_order_of_places(lambda: self._call(inputs))
         return self._by_name(result) if sorts else None
 
     def _call(self, inputs: Mapping[str, torch.Tensor]) -> Any:
-        self._before()
         fresh = iter([inputs[spec.name] for spec in self._program.method.inputs])
         leaves = [next(fresh) if isinstance(leaf, torch.Tensor) else leaf for leaf in self._leaves]
         args, kwargs = self._tree.unflatten(leaves)

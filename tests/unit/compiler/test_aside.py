@@ -61,3 +61,23 @@ def test_an_answer_that_is_a_weight_stays_when_the_weight_is_freed(tmp_path: Pat
     result = compile_model(f"{source}:make", tmp_path / "a.infc", CompileOptions(cache=None, last=True))
     (build,) = result.config.targets
     assert build.verify is not None
+
+
+JUDGED_IN_F64 = """
+import torch
+def make():
+    torch.manual_seed(0)
+    layers = torch.nn.Conv2d(8, 8, 3, groups=8), torch.nn.GroupNorm(2, 8), torch.nn.Hardswish()
+    last = torch.nn.Conv2d(8, 16, 1, groups=4), torch.nn.InstanceNorm2d(16)
+    return torch.nn.Sequential(*layers, *last).eval(), (torch.randn(2, 8, 12, 12),)
+"""
+
+
+def test_pytorch_in_f64_has_its_weights_again(tmp_path: Path) -> None:
+    # Constant planes, from zeros: the norm enlarges what is rounding alone, and f64 is asked.
+    source = tmp_path / "judged.py"
+    source.write_text(JUDGED_IN_F64)
+    result = compile_model(f"{source}:make", tmp_path / "a.infc", CompileOptions(cache=None, last=True))
+    (build,) = result.config.targets
+    assert build.verify is not None
+    assert "zeros" in {left.values for left in build.verify.left_out}
