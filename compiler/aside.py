@@ -89,10 +89,10 @@ class Aside:
 
 
 def _unpacked(packed: np.ndarray, layout: Mmt4d, shape: tuple[int, ...]) -> np.ndarray:
-    n1, k1, n0, k0 = packed.shape
-    rows = packed.transpose(0, 2, 1, 3).reshape(n1 * n0, k1 * k0)
-    matrix = rows.T if layout.transposed else rows
-    return matrix[: shape[0], : shape[1]]
+    *batch, n1, k1, n0, k0 = packed.shape
+    rows = packed.swapaxes(-3, -2).reshape(*batch, n1 * n0, k1 * k0)
+    matrix = rows.swapaxes(-2, -1) if layout.transposed else rows
+    return matrix[..., : shape[-2], : shape[-1]]
 
 
 def _owns_its_memory(tensor: torch.Tensor) -> bool:

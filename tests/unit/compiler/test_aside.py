@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from infc.compiler import CompileOptions, compile_model
+from infc.compiler.aside import Aside
 from infc.runtime.session import Session
 
 MODEL = """
@@ -81,3 +82,37 @@ def test_pytorch_in_f64_has_its_weights_again(tmp_path: Path) -> None:
     (build,) = result.config.targets
     assert build.verify is not None
     assert "zeros" in {left.values for left in build.verify.left_out}
+
+
+EVERY_LAYOUT = """
+import torch
+class Products(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rows = torch.nn.Linear(64, 50)
+        self.columns = torch.nn.Parameter(torch.randn(50, 40))
+        self.batch = torch.nn.Parameter(torch.randn(3, 40, 70))
+    def forward(self, x):
+        return (self.rows(x) @ self.columns) @ self.batch
+def make():
+    torch.manual_seed(0)
+    return Products().eval(), (torch.randn(3, 16, 64),)
+"""
+
+
+def test_weights_come_back_from_every_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "products.py"
+    source.write_text(EVERY_LAYOUT)
+    free, restored = Aside.free, []
+
+    def and_restore(self: Aside) -> None:
+        free(self)
+        self.restore()  # which compares the digests
+        restored.append(True)
+
+    monkeypatch.setattr(Aside, "free", and_restore)
+    result = compile_model(f"{source}:make", tmp_path / "a.infc", CompileOptions(cache=None, last=True))
+    assert restored
+    (build,) = result.config.targets
+    shapes = {len(weight.shape) for stage in build.stages for weight in stage.slab.weights if "mmt4d" in weight.layout}
+    assert shapes == {4, 5}
