@@ -15,14 +15,14 @@ from ..passes import named
 from ..passes.cost import flops
 from ..passes.runner import make_context
 from ..runtime.artifact import MODULE_MEDIA_TYPE, ArtifactWriter, ModuleBuild, Slab, StageBuild, TargetBuild
-from . import iree
-from .children import Stopped
-from .importer import Imported
-from .optimizer import optimize
-from .source import METHOD
+from .frontend.importer import Imported
+from .frontend.source import METHOD
+from .slab.weights import WeightTable, WeightUse, weight_uses
 from .targets import Target
-from .tools import Tools
-from .weights import WeightTable, WeightUse, weight_uses
+from .toolchain import iree
+from .toolchain.children import Stopped
+from .toolchain.optimizer import optimize
+from .toolchain.tools import Tools
 
 T = TypeVar("T")
 

@@ -67,9 +67,9 @@ def compile_(
     checkpoint with --factory. A factory returns the module and its example inputs, a tuple or a dict; its code runs
     here: compile only what you trust.
     """
-    from .cache_folder import cache_folder
+    from .caching.cache_folder import cache_folder
     from .driver import CompileOptions, compile_model
-    from .guest import user_code
+    from .frontend.guest import user_code
 
     options = CompileOptions(
         name=name,
@@ -153,8 +153,8 @@ def verify(
         compared: dict[str, VerifyReport] = {}
         digest = opened.digest
         if source is not None:
-            from .check import check_against
-            from .guest import user_code
+            from .frontend.guest import user_code
+            from .verification.check import check_against
 
             with user_code():
                 checked = check_against(opened, source, request_of(described), trials=trials, seed=seed)

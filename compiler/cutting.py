@@ -18,8 +18,8 @@ from ..passes.walk import operations
 from ..runtime.artifact import DType, Edge, Method, Ref, Step, Wiring
 from .build import BINDINGS
 from .cutting_options import Cutting
-from .optimizer import optimize
-from .tools import Tools
+from .toolchain.optimizer import optimize
+from .toolchain.tools import Tools
 
 _ELEMENTS: dict[str, DType] = {
     "f64": "f64",

@@ -17,15 +17,15 @@ from ..codegen.service import Service
 from ..runtime.artifact import ArtifactWriter, Config, Middle
 from ..runtime.targets import missing_device
 from . import targets
-from .cache import Cache
-from .cache_folder import cache_folder, cache_limit
-from .children import Children, Limits
+from .caching.cache import Cache
+from .caching.cache_folder import cache_folder, cache_limit
+from .caching.finished import Lookup, Shelf
 from .cutting_options import Cutting
 from .doors import Request, read_sources
 from .dynamic import Dynamic
-from .finished import Lookup, Shelf
-from .temps import Temps
-from .tools import Tools
+from .toolchain.children import Children, Limits
+from .toolchain.temps import Temps
+from .toolchain.tools import Tools
 
 if TYPE_CHECKING:
     from .making import Making
@@ -117,11 +117,11 @@ def _traced(
 ) -> "Making":
     """The model, loaded and traced, ready to be made. From here on torch is needed."""
     with clock.stage("load"):
-        from .contents import contents_of, state_of
-        from .digests import Digests
-        from .export import axes_of_each, trace
+        from .caching.contents import contents_of, state_of
+        from .frontend.export import axes_of_each, trace
         from .making import Making
         from .middle import storage_passes
+        from .slab.digests import Digests
 
         models = read_sources(source, replace(options.request, axes=options.dynamic.axes))
     hashed = Digests()

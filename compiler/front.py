@@ -9,17 +9,17 @@ import torch
 
 from ..runtime.artifact import Method
 from .build import Job
-from .contents import tensors_of
-from .digests import Digests
-from .dtypes import TORCH_DTYPES
+from .caching.contents import tensors_of
+from .caching.identity import source_digest
 from .dynamic import Dynamic
 from .dynamic.candidates import Plan
-from .export import Program, Traced, decompose
-from .identity import source_digest
-from .importer import import_program
+from .frontend.dtypes import TORCH_DTYPES
+from .frontend.export import Program, Traced, decompose
+from .frontend.importer import import_program
 from .plan import Entry, Stages, decide, entries
-from .tools import Tools
-from .weights import WeightTable
+from .slab.digests import Digests
+from .slab.weights import WeightTable
+from .toolchain.tools import Tools
 
 
 @dataclass(frozen=True)

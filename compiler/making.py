@@ -12,23 +12,23 @@ from infc.errors import ArtifactError, CompileError
 from ..runtime.artifact import Artifact, ArtifactWriter, Config, TargetBuild, VerifyReport
 from ..runtime.artifact.parts import is_split
 from ..runtime.targets import obstacle
-from .answers import Answers
-from .aside import Aside
 from .build import StageParts, build_all, write
-from .comparing import Comparing
-from .digests import Digests
 from .driver import CompileOptions
 from .dynamic.candidates import Way
 from .dynamic.selection import Chosen, Judge
-from .export import Program, Traced
 from .front import Front, front
+from .frontend.export import Program, Traced
 from .methods import merged, new_config, with_builds
 from .plan import STAGE, Entry, Stages
 from .rpc_module import add_service
 from .service import describe
+from .slab.aside import Aside
+from .slab.digests import Digests
 from .staged import build_stages, check_methods
 from .targets import Target
-from .tools import Tools
+from .toolchain.tools import Tools
+from .verification.answers import Answers
+from .verification.comparing import Comparing
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from ..runtime.artifact import (
 from ..runtime.artifact.dtypes import byte_size
 from ..runtime.shapes import sized
 from . import build
-from .export import Program
+from .frontend.export import Program
 from .plan import STAGE
 
 

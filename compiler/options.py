@@ -9,10 +9,10 @@ from infc.errors import UsageError
 
 if TYPE_CHECKING:
     from ..runtime.artifact import Middle
-    from .children import Limits
     from .cutting_options import Cutting
     from .doors import Request
     from .dynamic import Dynamic
+    from .toolchain.children import Limits
 
 _OPTIONS = (
     click.option("--task", default="", help="For a Hugging Face folder: which head; by default its own."),
@@ -153,7 +153,7 @@ def dynamic_of(described: Mapping[str, Any]) -> "Dynamic":
 def limits_of(described: Mapping[str, Any]) -> "Limits":
     """The options' values as the tools take them. Raises UsageError when a size cannot be parsed, or is too small."""
     from ..runtime.memory.tier import parse_size
-    from .children import Limits
+    from .toolchain.children import Limits
 
     given = {"jobs": described["jobs"], "seconds": described["timeout"], "memory": described["memory_limit"]}
     if given["memory"] is not None:

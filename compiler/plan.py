@@ -10,10 +10,10 @@ from .build import Build, Job, Key, Part
 from .dynamic import Dynamic, candidates
 from .dynamic.candidates import Plan, Way
 from .dynamic.request import check_buckets, check_largest
-from .export import Program
-from .importer import Imported
+from .frontend.export import Program
+from .frontend.importer import Imported
+from .slab.weights import WeightTable
 from .targets import Target
-from .weights import WeightTable
 
 STAGE = "main"  # of a model that is not cut: all of it
 

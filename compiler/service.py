@@ -6,7 +6,7 @@ from dataclasses import replace
 from ..codegen.numbering import numbered_like
 from ..codegen.service import Service, numbered
 from ..runtime.artifact import Config
-from .export import Program
+from .frontend.export import Program
 
 
 def describe(config: Config, programs: Sequence[Program], before: Service | None = None) -> Service:

@@ -11,10 +11,10 @@ from ..runtime.artifact import Config, Stage
 from .build import Build, Job, StageParts, build_all, lower
 from .cutting import Cut, cut
 from .cutting_options import Cutting
-from .importer import Imported
+from .frontend.importer import Imported
 from .plan import Entry, Stages
 from .targets import TARGETS, Target
-from .tools import Tools
+from .toolchain.tools import Tools
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from torch_mlir import ir
 
 from ..passes import named, pipeline, registry
 from ..passes.runner import make_context
-from .export import decompose, trace
-from .importer import import_program
-from .source import Source
-from .weights import WeightTable
+from .frontend.export import decompose, trace
+from .frontend.importer import import_program
+from .frontend.source import Source
+from .slab.weights import WeightTable
 
 BEGIN, END = "<!-- what follows is written by `make docs` -->\n", "<!-- what was written by `make docs` ends here -->\n"
 LONGEST = 40  # lines of one difference

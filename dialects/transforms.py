@@ -1,7 +1,8 @@
 """What is done to a weight once, when its slab is written, instead of on every call.
 
 A transform is text, so that it can be an attribute: `permute[1,0]`, `reshape[4,8]`, `cast[f16]`,
-`bn_scale[0,1e-05,GAMMA,VAR]` … It says what comes out of which shape and element type; `infc.compiler.weights` does it.
+`bn_scale[0,1e-05,GAMMA,VAR]` … It says what comes out of which shape and
+element type; `infc.compiler.slab.weights` does it.
 """
 
 import re

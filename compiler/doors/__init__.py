@@ -13,7 +13,7 @@ from .extras import needing
 from .request import Request, Shape, parse_inputs
 
 if TYPE_CHECKING:
-    from ..source import Source
+    from ..frontend.source import Source
 
 __all__ = ["Request", "Shape", "parse_inputs", "read_source", "read_sources"]
 
@@ -99,7 +99,7 @@ def _read_files(text: str, request: Request) -> "list[Source]":
                 hint="a factory gives the methods of its module: file.py:make --method encode --method decode",
             )
     alone = replace(request, methods=(), files={})
-    from ..source import called
+    from ..frontend.source import called
 
     return [called(name, read_sources(file, alone)[0]) for name, file in files.items()]
 

@@ -12,7 +12,7 @@ from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from infc.errors import SourceError
 
-from ..source import Source
+from ..frontend.source import Source
 from .factory import is_factory, read_factory
 from .reasons import one_line
 

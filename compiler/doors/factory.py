@@ -12,7 +12,7 @@ import torch
 
 from infc.errors import SourceError
 
-from ..source import Source
+from ..frontend.source import Source
 from .example_call import example_call
 from .methods import sources_of
 from .reasons import one_line, where

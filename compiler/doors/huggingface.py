@@ -12,7 +12,7 @@ from typing import Any
 
 from infc.errors import SourceError
 
-from ..source import Source
+from ..frontend.source import Source
 from .folder import check_folder, read_json
 from .reasons import one_line
 from .request import Request

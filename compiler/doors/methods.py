@@ -9,7 +9,7 @@ import torch
 
 from infc.errors import SourceError, UsageError
 
-from ..source import Source
+from ..frontend.source import Source
 from .example_call import example_call
 
 

@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from infc.errors import SourceError, UsageError
 
 from ..dynamic.request import Axes, a_size
-from ..source import OnnxGraph, Source
+from ..frontend.source import OnnxGraph, Source
 from .onnx_dims import fixed, inputs_of, spread
 from .onnx_interface import method_of
 from .onnx_rewrites import rewrite

@@ -13,11 +13,12 @@ from infc.errors import SourceError, UsageError
 from ...runtime.artifact import UNKNOWN, Dim, Method, TensorSpec
 from ...runtime.shapes import sized
 from ..dynamic.request import Axes
-from ..source import OnnxGraph
+from ..frontend.source import OnnxGraph
 from .onnx_interface import method_of
 from .reasons import one_line
 
 _PROBES = 3  # calls of which the outputs' shapes are compared
+_LEAST_OPSET = 7  # that onnxruntime's shape inference knows
 
 
 def inputs_of(model: Any) -> dict[str, Any]:
@@ -148,14 +149,26 @@ def _has_unknown(model: Any) -> bool:
 
 def _computed(model: Any) -> Any:
     """The model with the sizes that its own nodes compute (Shape, Gather, Concat), as exporters write them; or None."""
-    from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference  # imports sympy
+    from onnxruntime.tools import symbolic_shape_infer as tool  # imports sympy
 
-    logger = logging.getLogger("onnxruntime.tools.symbolic_shape_infer")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)  # what it does not know is no news for the user
+    if (tool.get_opset(model) or 0) < _LEAST_OPSET:
+        return None
+    inference = tool.SymbolicShapeInference(2**31 - 1, auto_merge=False, guess_output_rank=False, verbose=0)
+    level = tool.logger.level
+    tool.logger.setLevel(logging.CRITICAL)  # what it does not know is no news for the user
     try:
-        return SymbolicShapeInference.infer_shapes(model)
+        return _through(inference, model)
     except Exception:  # noqa: BLE001 (it knows fewer operators than ONNX has, and raises Exception itself)
         return None
     finally:
-        logger.setLevel(level)
+        tool.logger.setLevel(level)
+
+
+def _through(inference: Any, model: Any) -> Any:
+    """What its `infer_shapes` gives. That one leaves the model in the working directory where sizes stay unknown."""
+    complete = False
+    inference._preprocess(model)
+    while inference.run_:
+        complete = inference._infer_impl()
+    inference._update_output_from_vi()
+    return inference.out_mp_ if complete else None

@@ -10,8 +10,8 @@ from infc.errors import SourceError
 
 from ...runtime.artifact import Method, TensorSpec
 from ...runtime.artifact import signature as sig
-from ..dtypes import TORCH_DTYPES
-from ..source import METHOD
+from ..frontend.dtypes import TORCH_DTYPES
+from ..frontend.source import METHOD
 from .onnx_tensors import to_tensor
 
 # An index keeps its value through these, so that a bound on what comes out is one on what goes in.

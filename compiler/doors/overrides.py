@@ -9,8 +9,8 @@ import torch.utils._pytree as pytree
 from infc.errors import SourceError
 
 from ...runtime.artifact import signature as sig
-from ..arguments import in_order_of_forward, input_names, takes
-from ..source import Source
+from ..frontend.arguments import in_order_of_forward, input_names, takes
+from ..frontend.source import Source
 from .request import Shape
 
 

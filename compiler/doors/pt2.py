@@ -17,7 +17,7 @@ from torch.export.pt2_archive.constants import AOTINDUCTOR_DIR, CUSTOM_OBJ_FILEN
 
 from infc.errors import SourceError
 
-from ..source import Source
+from ..frontend.source import Source
 from .expressions import checked_expressions
 from .pt2_types import know_types
 

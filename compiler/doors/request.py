@@ -51,7 +51,7 @@ def parse_inputs(texts: Iterable[str]) -> dict[str, Shape]:
     given = list(texts)
     if not given:
         return {}
-    from ..dtypes import TORCH_DTYPES  # of torch, which takes a second to import
+    from ..frontend.dtypes import TORCH_DTYPES  # of torch, which takes a second to import
 
     dtypes = {name: dtype for dtype, name in TORCH_DTYPES.items()}
     found: dict[str, Shape] = {}

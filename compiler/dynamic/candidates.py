@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from infc.errors import CompileError
 
 from ..build import Build, Job, Key, Part
-from ..export import Program, at_sizes
-from ..importer import import_program
+from ..frontend.export import Program, at_sizes
+from ..frontend.importer import import_program
+from ..slab.weights import WeightTable
 from ..targets import Target
-from ..weights import WeightTable
 from .buckets import Sizes, choose, cover, trial_sizes
 from .padding import Padding, show, try_padding
 from .request import check_buckets

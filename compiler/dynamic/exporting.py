@@ -14,8 +14,8 @@ from infc.errors import SourceError, UsageError
 
 from ...runtime.artifact import UNKNOWN, Dim, Method, TensorSpec
 from ...runtime.shapes import sized
-from ..sampling import draw
-from ..source import Source
+from ..frontend.source import Source
+from ..verification.sampling import draw
 from .request import Axes
 
 _UNBOUNDED = 1 << 31

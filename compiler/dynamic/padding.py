@@ -9,10 +9,10 @@ from infc.errors import SourceError
 
 from ...runtime.artifact import Method, Values
 from ...runtime.shapes import resolve, sized
-from ..comparison import Disagreement, compare, to_numpy
-from ..export import Program
-from ..reference import Reference, Tensors
-from ..sampling import draw, hides_rows, is_mask, kinds, shown
+from ..frontend.export import Program
+from ..verification.comparison import Disagreement, compare, to_numpy
+from ..verification.reference import Reference, Tensors
+from ..verification.sampling import draw, hides_rows, is_mask, kinds, shown
 from .buckets import Sizes
 
 

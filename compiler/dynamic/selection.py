@@ -17,11 +17,11 @@ from ...runtime.inputs import random_inputs
 from ...runtime.session import Session
 from ...runtime.targets import obstacle
 from .. import build
-from ..answers import Span
-from ..comparing import Comparing
-from ..export import Program
+from ..frontend.export import Program
+from ..slab.weights import WeightTable
 from ..targets import Target
-from ..weights import WeightTable
+from ..verification.answers import Span
+from ..verification.comparing import Comparing
 from .buckets import probe_sizes
 from .candidates import Plan, Way, bucket_name
 

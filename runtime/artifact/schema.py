@@ -26,7 +26,7 @@ CHUNK_MEDIA_TYPE = "application/vnd.cncf.model.weight.v1.raw"
 DType = Literal["f64", "f32", "f16", "bf16", "i64", "i32", "i16", "i8", "u8", "bool"]
 # Of a weight in a slab. Of i4 two elements lie in a byte, the first in its low bits.
 StorageDType = DType | Literal["i4"]
-Values = Literal["random", "zeros", "largest", "smallest", "masked"]  # of the inputs: `compiler/sampling.py`
+Values = Literal["random", "zeros", "largest", "smallest", "masked"]  # of inputs: `compiler/verification/sampling.py`
 Device = Literal["local-task", "vulkan", "cuda", "hip", "metal"]
 
 

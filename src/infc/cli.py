@@ -31,7 +31,7 @@ class Entry:
 COMMANDS = {
     "compile": Entry("infc.compiler.cli:compile_", "Compile a PyTorch model into an artifact.", "compile"),
     "verify": Entry("infc.compiler.cli:verify", "Compare an artifact's numbers with PyTorch's.", "compile"),
-    "cache": Entry("infc.compiler.cache_cli:cache", "Show or empty the compile cache.", "compile"),
+    "cache": Entry("infc.compiler.caching.cache_cli:cache", "Show or empty the compile cache.", "compile"),
     "inspect": Entry("infc.runtime.cli:inspect", "Show what is inside an artifact.", "pool"),
     "run": Entry("infc.runtime.cli:run", "Run an artifact here, once.", "pool"),
     "codegen": Entry("infc.codegen.cli:codegen", "Write a client package and a pointer file.", "compile"),

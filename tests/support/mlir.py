@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch_mlir import ir
 
+from infc.compiler.slab.weights import WeightTable, WeightUse, weight_uses
 from infc.compiler.targets import TARGETS
-from infc.compiler.weights import WeightTable, WeightUse, weight_uses
 from infc.passes import named, pipeline
 from infc.passes.runner import make_context
 

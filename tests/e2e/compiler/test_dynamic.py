@@ -8,12 +8,12 @@ import pytest
 import torch
 from onnx import helper
 
-from infc.compiler import export
-from infc.compiler.check import check_against
 from infc.compiler.doors import Request
 from infc.compiler.driver import CompileOptions, CompileResult, compile_model
 from infc.compiler.dynamic import parse_dynamic
 from infc.compiler.dynamic.padding import Padding
+from infc.compiler.frontend import export
+from infc.compiler.verification.check import check_against
 from infc.errors import VerifyError
 from infc.runtime.artifact import Artifact
 from infc.runtime.session import Session

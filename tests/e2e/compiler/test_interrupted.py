@@ -82,7 +82,8 @@ def running(folder: Path) -> tuple[subprocess.Popen[str], int]:
         # Under nohup, SIGHUP is ignored from the start, and behind a script's `&` SIGINT; infc leaves them so.
         "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL);"
         "signal.signal(signal.SIGINT, signal.default_int_handler);"
-        "import os, sys, infc.compiler.iree as b; b.BINARY = os.environ['TOOL']; from infc.cli import main; main()"
+        "import os, sys;"
+        "import infc.compiler.toolchain.iree as b; b.BINARY = os.environ['TOOL']; from infc.cli import main; main()"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", patched, *command(folder)[3:]],

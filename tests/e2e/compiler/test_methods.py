@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from infc.compiler.check import check_against
 from infc.compiler.doors import Request
 from infc.compiler.doors.methods import parse_methods
 from infc.compiler.driver import CompileOptions, compile_model
 from infc.compiler.dynamic import parse_dynamic
+from infc.compiler.verification.check import check_against
 from infc.runtime.artifact import Artifact
 from infc.runtime.session import Session
 

@@ -12,12 +12,12 @@ import pytest
 from msgspec.structs import replace
 
 from infc.compiler import CompileOptions, compile_model
-from infc.compiler import iree as backend
-from infc.compiler.check import check_against
-from infc.compiler.children import Children
 from infc.compiler.doors import Request
+from infc.compiler.slab.weights import WeightTable, WeightUse
 from infc.compiler.targets import Target
-from infc.compiler.weights import WeightTable, WeightUse
+from infc.compiler.toolchain import iree as backend
+from infc.compiler.toolchain.children import Children
+from infc.compiler.verification.check import check_against
 from infc.errors import VerifyError
 from infc.runtime.artifact import Artifact, WeightData, rewrite
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from infc.compiler import CompileOptions, compile_model
-from infc.compiler.aside import Aside
+from infc.compiler.slab.aside import Aside
 from infc.runtime.session import Session
 
 MODEL = """

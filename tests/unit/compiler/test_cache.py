@@ -13,16 +13,16 @@ import torch
 from click.testing import CliRunner
 
 from infc.compiler import CompileOptions, compile_model, front
-from infc.compiler.cache import Cache, key_of
-from infc.compiler.cache_cli import cache as command
-from infc.compiler.cache_folder import cache_folder, cache_limit
-from infc.compiler.children import Children
-from infc.compiler.contents import contents_of
-from infc.compiler.digests import Digests
-from infc.compiler.export import trace
-from infc.compiler.finished import Shelf
-from infc.compiler.reference import Reference
-from infc.compiler.source import Source
+from infc.compiler.caching.cache import Cache, key_of
+from infc.compiler.caching.cache_cli import cache as command
+from infc.compiler.caching.cache_folder import cache_folder, cache_limit
+from infc.compiler.caching.contents import contents_of
+from infc.compiler.caching.finished import Shelf
+from infc.compiler.frontend.export import trace
+from infc.compiler.frontend.source import Source
+from infc.compiler.slab.digests import Digests
+from infc.compiler.toolchain.children import Children
+from infc.compiler.verification.reference import Reference
 from infc.errors import UsageError
 from infc.runtime.artifact import Artifact
 

@@ -8,7 +8,7 @@ import torch
 
 from infc.compiler.doors import Request, parse_inputs, read_source, read_sources
 from infc.compiler.doors.methods import parse_methods
-from infc.compiler.export import export
+from infc.compiler.frontend.export import export
 from infc.errors import InfcError, SourceError, UsageError
 from infc.runtime.artifact import Method
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from infc.compiler.cgroup import available_memory
-from infc.compiler.children import Children, Limits, Stopped
-from infc.compiler.tools import Tools
+from infc.compiler.toolchain.cgroup import available_memory
+from infc.compiler.toolchain.children import Children, Limits, Stopped
+from infc.compiler.toolchain.tools import Tools
 from infc.errors import CompileError, UsageError
 
 PYTHON = (sys.executable, "-S", "-c")
@@ -103,7 +103,7 @@ def test_a_killed_compile_takes_its_children_along(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     child = f"import os\nwith open({str(pipe)!r}, 'w') as file: file.write(str(os.getpid()))\nwhile True: pass"
-    parent = f"from infc.compiler.children import Children\nChildren().run({[*PYTHON, child]!r})"
+    parent = f"from infc.compiler.toolchain.children import Children\nChildren().run({[*PYTHON, child]!r})"
     with subprocess.Popen([sys.executable, "-c", parent]) as process:
         started = os.pidfd_open(int(pipe.read_text()))
         process.kill()

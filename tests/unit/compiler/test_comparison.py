@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from infc.compiler.comparison import ROUNDING, Disagreement, Gap, compare, judge
+from infc.compiler.verification.comparison import ROUNDING, Disagreement, Gap, compare, judge
 from infc.runtime.artifact import DType, TensorSpec
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from infc.compiler.complex_numbers import without_complex
+from infc.compiler.frontend.complex_numbers import without_complex
 
 
 class Function(nn.Module):

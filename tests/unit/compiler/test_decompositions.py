@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from infc.compiler.decompositions import (
+from infc.compiler.frontend.decompositions import (
     constant_pad_nd,
     convolution,
     embedding_bag,

@@ -3,7 +3,7 @@
 import torch
 
 from infc.compiler.doors.methods import sources_of
-from infc.compiler.source import LONGEST_DOC, Source
+from infc.compiler.frontend.source import LONGEST_DOC, Source
 
 X = (torch.ones(1),)
 

@@ -12,8 +12,8 @@ from infc.compiler.dynamic import parse_dynamic
 from infc.compiler.dynamic.buckets import choose, cover, trial_sizes
 from infc.compiler.dynamic.candidates import plan
 from infc.compiler.dynamic.request import check_largest
-from infc.compiler.export import Program, axes_of_each, export
-from infc.compiler.source import Source
+from infc.compiler.frontend.export import Program, axes_of_each, export
+from infc.compiler.frontend.source import Source
 from infc.errors import InfcError, SourceError, UsageError
 from infc.runtime.artifact import Dim
 

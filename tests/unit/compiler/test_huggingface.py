@@ -10,7 +10,7 @@ import torch
 import transformers
 
 from infc.compiler.doors import Request, parse_inputs, read_source
-from infc.compiler.source import Source
+from infc.compiler.frontend.source import Source
 from infc.errors import SourceError, UsageError
 
 SMALL: dict[str, Any] = {

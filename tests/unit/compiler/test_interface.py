@@ -12,9 +12,9 @@ from torch import nn
 from transformers.modeling_outputs import BaseModelOutput
 
 from infc.compiler.doors import read_source
-from infc.compiler.export import export
-from infc.compiler.interface import flatten_result
-from infc.compiler.source import Source
+from infc.compiler.frontend.export import export
+from infc.compiler.frontend.interface import flatten_result
+from infc.compiler.frontend.source import Source
 from infc.errors import SourceError
 from infc.runtime.artifact import Method
 from infc.runtime.artifact import signature as sig

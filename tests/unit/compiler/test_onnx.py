@@ -11,14 +11,14 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from infc.compiler.build import Job, lower
-from infc.compiler.children import Children
-from infc.compiler.doors import Request, parse_inputs, read_source
+from infc.compiler.doors import Request, onnx_dims, parse_inputs, read_source
 from infc.compiler.dynamic import parse_dynamic
-from infc.compiler.export import Program, at_sizes, export
-from infc.compiler.importer import import_program
-from infc.compiler.source import Source
-from infc.compiler.tools import Tools
-from infc.compiler.weights import WeightTable
+from infc.compiler.frontend.export import Program, at_sizes, export
+from infc.compiler.frontend.importer import import_program
+from infc.compiler.frontend.source import Source
+from infc.compiler.slab.weights import WeightTable
+from infc.compiler.toolchain.children import Children
+from infc.compiler.toolchain.tools import Tools
 from infc.errors import CompileError, SourceError, UsageError
 
 TABLE = np.arange(28, dtype=np.float32).reshape(7, 4)
@@ -123,6 +123,21 @@ def test_dims_that_cannot_vary(path: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:
         dynamic(path, graph(x=("x", TensorProto.INT64, [2 if "batch" not in text else "b", 3])), text)
     assert caught.value.hint
+
+
+def test_sizes_that_stay_unknown_leave_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """onnxruntime's own `infer_shapes` writes the model into the working directory then."""
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("unique", "det")]
+    nodes = [helper.make_node("Unique", ["x"], ["unique"]), helper.make_node("Det", ["x"], ["det"])]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", "n"])]
+    model = helper.make_model(
+        helper.make_graph(nodes, "g", inputs, outputs), opset_imports=[helper.make_opsetid("", 17)]
+    )
+    monkeypatch.chdir(tmp_path)
+
+    onnx_dims.fixed(model, {"x": (2, 2)})
+
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_input_that_the_graph_has_not_is_refused(path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as nnf
 
-from infc.compiler.pooling import average_pool, max_pool
+from infc.compiler.frontend.pooling import average_pool, max_pool
 
 CASES = list(product([1, 2, 4], [1, 2, 3], [0, 1], [3, 4, 7], [False, True]))
 

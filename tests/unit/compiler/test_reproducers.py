@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from infc.compiler import iree, targets
-from infc.compiler.children import Children, Limits
-from infc.compiler.optimizer import optimize
-from infc.compiler.temps import Temps
-from infc.compiler.tools import Tools
+from infc.compiler import targets
+from infc.compiler.toolchain import iree
+from infc.compiler.toolchain.children import Children, Limits
+from infc.compiler.toolchain.optimizer import optimize
+from infc.compiler.toolchain.temps import Temps
+from infc.compiler.toolchain.tools import Tools
 from infc.errors import CompileError
 
 DOES_NOT_LOWER = """

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from infc.compiler.dtypes import TORCH_DTYPES
-from infc.compiler.sampling import draw, kinds
+from infc.compiler.frontend.dtypes import TORCH_DTYPES
+from infc.compiler.verification.sampling import draw, kinds
 from infc.runtime.artifact import TensorSpec, Values
 
 FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from infc.compiler.scatters import index_reduce, put
+from infc.compiler.frontend.scatters import index_reduce, put
 
 X = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
 

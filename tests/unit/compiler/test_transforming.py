@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infc.compiler.transforming import transformed
+from infc.compiler.slab.transforming import transformed
 from infc.dialects.transforms import Quantize, derived_key, parse_transform, parse_transforms
 from infc.errors import CompileError
 

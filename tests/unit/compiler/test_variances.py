@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from infc.compiler.variances import var_mean
+from infc.compiler.frontend.variances import var_mean
 
 
 @pytest.mark.parametrize("correction", [None, 0, 1, 2.5])

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infc.compiler.weights import WeightTable, WeightUse
+from infc.compiler.slab.weights import WeightTable, WeightUse
 from infc.dialects.layout import Mmt4d, RowMajor, parse_layout
 
 SIZES = st.integers(1, 40)

@@ -1,0 +1,1 @@
+"""What a compile keeps for the next one: results by what they were made from."""

@@ -1,0 +1,1 @@
+"""The weights on their way from PyTorch into slabs: digests, encodings, the bytes."""

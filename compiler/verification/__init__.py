@@ -1,0 +1,1 @@
+"""The compiled model against PyTorch: inputs, answers, comparison."""
