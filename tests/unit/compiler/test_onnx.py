@@ -127,8 +127,8 @@ def test_dims_that_cannot_vary(path: Path, text: str, message: str) -> None:
 
 def test_sizes_that_stay_unknown_leave_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """onnxruntime's own `infer_shapes` writes the model into the working directory then."""
-    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("unique", "det")]
-    nodes = [helper.make_node("Unique", ["x"], ["unique"]), helper.make_node("Det", ["x"], ["det"])]
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("unique", "y")]
+    nodes = [helper.make_node("Unique", ["x"], ["unique"]), helper.make_node("Mystery", ["x"], ["y"], domain="mine")]
     inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", "n"])]
     model = helper.make_model(
         helper.make_graph(nodes, "g", inputs, outputs), opset_imports=[helper.make_opsetid("", 17)]
