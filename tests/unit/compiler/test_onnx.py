@@ -130,9 +130,8 @@ def test_sizes_that_stay_unknown_leave_no_file_behind(tmp_path: Path, monkeypatc
     outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("unique", "y")]
     nodes = [helper.make_node("Unique", ["x"], ["unique"]), helper.make_node("Mystery", ["x"], ["y"], domain="mine")]
     inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", "n"])]
-    model = helper.make_model(
-        helper.make_graph(nodes, "g", inputs, outputs), opset_imports=[helper.make_opsetid("", 17)]
-    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("mine", 1)]
+    model = helper.make_model(helper.make_graph(nodes, "g", inputs, outputs), opset_imports=opsets)
     monkeypatch.chdir(tmp_path)
 
     onnx_dims.fixed(model, {"x": (2, 2)})
