@@ -20,7 +20,10 @@ _UNBOUNDED = (0, 1 << 62)
 
 def breaking_changes(before: Service, after: Service) -> list[str]:
     """A line for each change from `before` to `after` that breaks a caller; none where all still work."""
-    return list(_changes(before, after))
+    found = list(_changes(before, after))
+    if before.pool or after.pool:  # callers of the typed service do not see the whole model
+        found += _changes(before.served, after.served)
+    return list(dict.fromkeys(found))
 
 
 def _changes(before: Service, after: Service) -> Iterator[str]:

@@ -110,12 +110,5 @@ def _write_split(artifact: "Artifact", model: "ModelView", output: Path, pointer
         write_pointer(pointer, pointer_file(served, artifact.digest, pool, FrontView(beside.name, digest)))
         click.echo(beside)
         click.echo(pointer)
-    whole = {spec.name for method in rest.interface.methods for spec in method.outputs}
-    if any(spec.name not in whole for method in artifact.config.interface.methods for spec in method.outputs):
-        click.echo(
-            "no client package: the application computes outputs of the model itself, which only a pointer can do",
-            err=True,
-        )
-        return
     write_directory(output, files)
     click.echo(output / model.package)

@@ -32,7 +32,8 @@ def numbered_like(service: Service, before: Service) -> Service:
             inputs=_fields(each.method.inputs, old.inputs, view.request),
             outputs=_fields(each.method.outputs, old.outputs, view.response),
         )
-    return replace(service, methods=tuple(methods))
+    pool = service.pool and before.pool and numbered_like(service.pool, before.pool)
+    return replace(service, methods=tuple(methods), pool=pool or service.pool)
 
 
 def _fields(specs: Sequence[TensorSpec], old: Fields, view: MessageView) -> Fields:

@@ -52,7 +52,10 @@ class TensorKind:
 
 @dataclass(frozen=True)
 class ProtoView:
-    """One `.proto`: `file` is its name, `model` what a pool calls the model."""
+    """One `.proto`: `file` is its name, `model` what a pool calls the model.
+
+    With a `front` it is that of a pool's part: the model's first stages run in the application.
+    """
 
     model: str
     file: str
@@ -60,10 +63,11 @@ class ProtoView:
     service: str
     methods: tuple[RpcView, ...]
     kinds: tuple[TensorKind, ...]
+    front: bool = False
 
 
-def proto_view(service: Service) -> ProtoView:
-    """The typed service of a model."""
+def proto_view(service: Service, *, front: bool = False) -> ProtoView:
+    """The typed service of a model, or with a `front` of the part of it that a pool serves."""
     plain = snake(service.name, fallback="model")
     names = rpc_names("forward" if each.method.name == "main" else each.method.name for each in service.methods)
     methods: list[RpcView] = []
@@ -83,6 +87,7 @@ def proto_view(service: Service) -> ProtoView:
         service=f"{stem}Service" if stem in taken else stem,
         methods=tuple(methods),
         kinds=tuple(TensorKind(*each) for each in sorted(kinds.items())),
+        front=front,
     )
 
 

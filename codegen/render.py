@@ -42,7 +42,8 @@ class FrontView:
 def package_files(model: ModelView, pool: str, front: FrontView | None = None) -> dict[str, bytes]:
     """The client package and both `.proto`s: contents by path relative to the output directory.
 
-    With a `front` the package runs that, which the caller puts beside its modules; there is no typed service then.
+    With a `front` the package runs that, which the caller puts beside its modules; the typed service is then that of the
+    pool's part, and there is none where the model was compiled before there were such.
     """
     environment = _environment()
     proto = proto_text()
@@ -52,7 +53,7 @@ def package_files(model: ModelView, pool: str, front: FrontView | None = None) -
         text = environment.get_template(template).render(model=model, pool=pool, descriptors=lines, front=front)
         return text.encode("utf-8")
 
-    typed = {} if front else {model.proto.file: proto_file(model.proto)}
+    typed = {} if front and not model.proto.front else {model.proto.file: proto_file(model.proto)}
     return {
         PROTO_NAME: proto.encode("utf-8"),
         **typed,

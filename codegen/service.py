@@ -40,10 +40,20 @@ class ServiceMethod:
 
 @dataclass(frozen=True)
 class Service:
-    """A model as its callers know it: `name` is the one that a pool serves it under."""
+    """A model as its callers know it: `name` is the one that a pool serves it under.
+
+    Where its first stages run in the application, `pool` is what a pool serves of it: methods of the same names, which
+    take what those stages give.
+    """
 
     name: str
     methods: tuple[ServiceMethod, ...]
+    pool: "Service | None" = None
+
+    @property
+    def served(self) -> "Service":
+        """What a pool serves: all of it, or its part."""
+        return self.pool or self
 
     @property
     def interface(self) -> Interface:

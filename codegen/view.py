@@ -109,7 +109,7 @@ def view(service: Service, package: str | None) -> ModelView:
             PointerMethod(each.name, msgspec.to_builtins(each.takes), _plain(each.returns))
             for each in service.interface.methods
         ),
-        proto=proto_view(service),
+        proto=proto_view(service.served, front=service.pool is not None),
     )
 
 

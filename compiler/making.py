@@ -10,7 +10,6 @@ import msgspec
 from infc.errors import ArtifactError, CompileError
 
 from ..runtime.artifact import Artifact, ArtifactWriter, Config, TargetBuild, VerifyReport
-from ..runtime.artifact.parts import is_split
 from ..runtime.targets import obstacle
 from .build import StageParts, build_all, write
 from .driver import CompileOptions
@@ -68,8 +67,7 @@ class Making:
         config = with_builds(config, written, ways[0][1])
         with stage("interface"):
             service = describe(config, programs, self.options.against)
-            # What the application computes itself is not sent: a service that takes the model's inputs has no use.
-            add_service(writer, service, typed=not is_split(config))
+            add_service(writer, service)
         with stage("verify"), writer.stage(config) as staged:
             found = self._all_compared(staged, written, kept, made, comparing)
         with stage("write"):

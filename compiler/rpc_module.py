@@ -14,7 +14,15 @@ from ..codegen.service import Fields, Service, ServiceMethod, Side
 from ..dialects import load
 from ..dialects.plain import Plain, to_attribute
 from ..passes.rpc_interface import PROTOTYPE, RpcInterface
-from ..runtime.artifact import DESCRIPTOR_MEDIA_TYPE, RPC_MEDIA_TYPE, UNKNOWN, ArtifactWriter, Method, TensorSpec
+from ..runtime.artifact import (
+    DESCRIPTOR_MEDIA_TYPE,
+    POOL_RPC_MEDIA_TYPE,
+    RPC_MEDIA_TYPE,
+    UNKNOWN,
+    ArtifactWriter,
+    Method,
+    TensorSpec,
+)
 
 # infc's dtype: MLIR's
 _ELEMENTS = {
@@ -23,14 +31,15 @@ _ELEMENTS = {
 }  # fmt: skip
 
 
-def add_service(writer: ArtifactWriter, service: Service, *, typed: bool = True) -> None:
-    """Store the service in an artifact: as an `rpc` module for codegen, as a descriptor for pools where it is `typed`.
+def add_service(writer: ArtifactWriter, service: Service) -> None:
+    """Store the service in an artifact: as an `rpc` module for codegen, and as a descriptor of what a pool serves of it.
 
     Raises as `rpc_module`, and ArtifactError where the file system refuses.
     """
     writer.add_blob(rpc_module(service), RPC_MEDIA_TYPE)
-    if typed:
-        writer.add_blob(descriptor_of(proto_view(service)), DESCRIPTOR_MEDIA_TYPE)
+    if service.pool:
+        writer.add_blob(rpc_module(service.pool), POOL_RPC_MEDIA_TYPE)
+    writer.add_blob(descriptor_of(proto_view(service.served)), DESCRIPTOR_MEDIA_TYPE)
 
 
 def rpc_module(service: Service) -> bytes:

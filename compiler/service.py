@@ -6,6 +6,7 @@ from dataclasses import replace
 from ..codegen.numbering import numbered_like
 from ..codegen.service import Service, numbered
 from ..runtime.artifact import Config
+from ..runtime.artifact.parts import is_split, pool_part
 from .frontend.export import Program
 
 
@@ -28,5 +29,14 @@ def describe(config: Config, programs: Sequence[Program], before: Service | None
         )
         for each, program in zip(plain.methods, programs, strict=True)
     )
-    service = replace(plain, methods=methods)
+    service = in_parts(replace(plain, methods=methods), config)
     return numbered_like(service, before) if before else service
+
+
+def in_parts(service: Service, config: Config) -> Service:
+    """The service, with that of the pool's part where the model's first stages run in the application."""
+    if not is_split(config):
+        return service
+    plain = numbered(config.name, pool_part(config).interface)
+    both = zip(plain.methods, service.methods, strict=True)
+    return replace(service, pool=replace(plain, methods=tuple(replace(own, doc=each.doc) for own, each in both)))

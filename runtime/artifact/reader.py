@@ -95,8 +95,7 @@ class Artifact:
     def seen_as(self, config: Config) -> "Artifact":
         """The same artifact, with its digest, under a config made from its own: a part of the model. One file, open for
         both of them. What describes the whole model's interface is not in it."""
-        whole = (RPC_MEDIA_TYPE, DESCRIPTOR_MEDIA_TYPE)
-        layers = tuple(layer for layer in self._layers if layer.media_type not in whole)
+        layers = tuple(layer for layer in self._layers if layer.media_type != RPC_MEDIA_TYPE)
         return Artifact(self._layout, layers, config, self.digest)
 
     @property

@@ -20,6 +20,7 @@ ARTIFACT_TYPE = "application/vnd.cncf.model.manifest.v1+json"
 CONFIG_MEDIA_TYPE = "application/vnd.infc.config.v1+json"
 MODULE_MEDIA_TYPE = "application/vnd.infc.module.v1.vmfb"
 RPC_MEDIA_TYPE = "application/vnd.infc.rpc.v1.mlir"  # the interface as text of the `rpc` dialect
+POOL_RPC_MEDIA_TYPE = "application/vnd.infc.rpc.pool.v1.mlir"  # of a split model, the part that a pool serves
 DESCRIPTOR_MEDIA_TYPE = "application/vnd.infc.service.v1.binpb"  # the typed service, a FileDescriptorSet
 CHUNK_MEDIA_TYPE = "application/vnd.cncf.model.weight.v1.raw"
 

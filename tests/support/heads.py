@@ -13,6 +13,7 @@ import numpy as np
 from infc import __version__
 from infc.codegen.service import numbered
 from infc.compiler.rpc_module import add_service
+from infc.compiler.service import in_parts
 from infc.runtime.artifact import (
     CHUNK_SIZE,
     MODULE_MEDIA_TYPE,
@@ -112,7 +113,9 @@ def write_headed(path: Path, number: int, *, placements: tuple[str, str] = ("cpu
             memory_plan=(),
             cost=Cost(flops=0, bytes_touched=0, activation_peak=0),
         )
-        add_service(writer, numbered(config.name, config.interface))
+        service = numbered(config.name, config.interface)
+        # A cut that cannot be has no parts.
+        add_service(writer, in_parts(service, config) if placements[0] == "client" else service)
         writer.finish(config)
     return path
 

@@ -1,5 +1,6 @@
 """A model in two places: its first stage in the application, the rest in a pool, and no input on the wire."""
 
+import json
 import runpy
 import subprocess
 import sys
@@ -18,7 +19,8 @@ from infc.remote.client import connect, load_pointer
 from infc.runtime.artifact import Artifact
 
 from support.heads import body_reference, headed_reference, write_headed
-from support.pool import Pool, serving
+from support.pool import PATIENCE, Pool, health, serving
+from support.typed import generated, python_stubs
 from support.wire import tapped
 
 X = np.random.default_rng(5).standard_normal((2, 8), np.float32)
@@ -173,6 +175,18 @@ def test_the_generated_client_hides_it(artifact: Path, pool: Pool, tmp_path: Pat
     assert X[0].tobytes() not in sent
 
 
+def test_the_typed_service_is_the_pool_s_part(artifact: Path, pool: Pool, tmp_path: Path) -> None:
+    messages, stubs = python_stubs(generated(artifact, tmp_path / "out"), tmp_path / "python")
+    stub, hidden = stubs.MStub(pool.channel), body_reference(X)
+    tensor = messages.Fp32Tensor(shape=hidden.shape, data=hidden.tobytes())
+    response = stub.Forward(messages.ForwardRequest(body_0=tensor), timeout=PATIENCE)
+    answer = np.frombuffer(response.z.data, "<f4").reshape(tuple(response.z.shape))
+    np.testing.assert_allclose(answer, headed_reference(X, 3), rtol=1e-5, atol=1e-5)
+    assert health(pool.channel, "infc.models.m.M") == 1
+    with pytest.raises(ValueError, match='no "x" field'):
+        messages.ForwardRequest(x=tensor)
+
+
 def test_a_checkpoint_in_the_pointer_s_place_stays(artifact: Path, tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_bytes(b"weights")
     assert "is not overwritten" in codegen(artifact, tmp_path / "model.pt", code=5)
@@ -203,8 +217,9 @@ class Model(torch.nn.Module):
         self.head = torch.nn.Linear(16, 3)
 
     def forward(self, ids, mask):
-        hidden = torch.tanh(self.body(self.embeddings(ids)))
-        return self.head((hidden + (1 - mask[:, :, None].float()) * -8).amax(1))
+        vectors = self.embeddings(ids)
+        hidden = torch.tanh(self.body(vectors))
+        return self.head((hidden + (1 - mask[:, :, None].float()) * -8).amax(1)), vectors
 
 def model():
     ids = torch.arange(100, 900, 100).reshape(1, 8)
@@ -234,11 +249,26 @@ def test_from_pytorch_to_the_application(source: Path, tmp_path: Path) -> None:
     mask[0, 5:] = 0
     with serving(tmp_path / "text.infc") as pool, tapped(pool.address) as tap:
         answer = load_pointer(tmp_path / "model.pt", pool=tap.address)(ids, mask)
+        program = (
+            "import asyncio, sys, numpy as np\n"
+            "from text_client import AsyncText\n"
+            "async def main():\n"
+            "    async with AsyncText(sys.argv[1]) as model:\n"
+            "        return await model.forward(*(np.array(eval(each)) for each in sys.argv[2:]))\n"
+            "print([each.tolist() for each in asyncio.run(main())])\n"
+        )
+        command = [sys.executable, "-c", program, tap.address, str(ids.tolist()), str(mask.tolist())]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path / "client")
         sent = bytes(tap.sent)
         # The mask is computed with in the application too, though no rule names it.
         shapes = sorted(tuple(tensor.shape) for tensor in pool.call("ModelMetadata", name="text").inputs)
     with torch.inference_mode():
-        torch.testing.assert_close(answer, module(ids, mask), rtol=1e-5, atol=1e-5)
+        expected = module(ids, mask)
+    torch.testing.assert_close(answer, expected, rtol=1e-5, atol=1e-5)
+    # The generated client too gives what the application computes itself.
+    assert done.returncode == 0, done.stderr
+    for one, other in zip(json.loads(done.stdout), expected, strict=True):
+        torch.testing.assert_close(torch.tensor(one), other, rtol=1e-5, atol=1e-5)
     assert len(shapes) == 2
     assert all(each.numpy().tobytes() not in sent for each in ids[0])
     assert mask.numpy().tobytes() not in sent

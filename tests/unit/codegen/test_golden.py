@@ -7,24 +7,52 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from infc.codegen.render import package_files, pointer_file
+from infc.codegen.render import FrontView, package_files, pointer_file
+from infc.codegen.service import Service, numbered
 from infc.codegen.view import view
+from infc.runtime.artifact import Dim, Interface
 
-from support.configs import MODELS, service
+from support.configs import MODELS, service, tensor
+from support.signatures import method
 
 GOLDEN = Path(__file__).with_name("golden")
 POOL = "127.0.0.1:8500"
 DIGEST = "sha256:" + "d" * 64
 
 
+FRONT = FrontView("front.infc", "sha256:" + "f" * 64)
+
+
+def split() -> Service:
+    """A model whose first stage runs in the application, which computes one of the outputs itself."""
+    dims = (Dim(name="rows", low=1, high=8),)
+    logits = tensor("logits", "f32", "rows", 3)
+    whole = method("main", [tensor("ids", "i64", "rows", 16, low=0, high=99)], [logits, tensor("norm", "f32")])
+    rest = method("main", [tensor("embeddings_0", "f32", "rows", 16, 32)], [logits])
+    services = [
+        numbered("text", Interface(methods=(msgspec.structs.replace(each, dims=dims),))) for each in (whole, rest)
+    ]
+    return replace(services[0], pool=services[1])
+
+
+SERVICES = {case: service(case) for case in MODELS} | {"split": split()}
+
+
+def files_of(case: str) -> dict[str, bytes]:
+    """The files of a model but for its pointer."""
+    return package_files(view(SERVICES[case], None), POOL, FRONT if case == "split" else None)
+
+
 def emitted(case: str) -> dict[str, bytes]:
     """All files for one of the models, the pointer as `model.pt`."""
-    model = view(service(case), None)
-    files = package_files(model, POOL) | {"model.pt": pointer_file(model, DIGEST, POOL)}
+    model = view(SERVICES[case], None)
+    files = files_of(case) | {"model.pt": pointer_file(model, DIGEST, POOL, FRONT if case == "split" else None)}
     return files if case == "tensor" else {name: data for name, data in files.items() if not _shared(name)}
 
 
@@ -34,13 +62,13 @@ def _shared(name: str) -> bool:
 
 
 def test_what_is_said_to_be_the_same_for_all_models_is() -> None:
-    packages = [package_files(view(service(case), None), POOL) for case in MODELS]
+    packages = [files_of(case) for case in SERVICES]
     shared = [{name.rpartition("/")[2]: data for name, data in files.items() if _shared(name)} for files in packages]
     assert set(shared[0]) == {"_wire.py", "py.typed", "open_inference.proto"}
     assert all(files == shared[0] for files in shared)
 
 
-@pytest.mark.parametrize("case", MODELS)
+@pytest.mark.parametrize("case", SERVICES)
 def test_files_are_what_they_were(case: str) -> None:
     folder, files = GOLDEN / case, emitted(case)
     if os.environ.get("REGENERATE_GOLDEN"):
@@ -57,8 +85,8 @@ def test_files_are_what_they_were(case: str) -> None:
 
 
 def test_they_are_clean_under_strict_types_and_ruff(tmp_path: Path) -> None:
-    for case in MODELS:
-        for name, data in package_files(view(service(case), None), POOL).items():
+    for case in SERVICES:
+        for name, data in files_of(case).items():
             path = tmp_path / "golden" / case / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
