@@ -42,8 +42,8 @@ class FrontView:
 def package_files(model: ModelView, pool: str, front: FrontView | None = None) -> dict[str, bytes]:
     """The client package and both `.proto`s: contents by path relative to the output directory.
 
-    With a `front` the package runs that, which the caller puts beside its modules; the typed service is then that of the
-    pool's part, and there is none where the model was compiled before there were such.
+    With a `front` the package runs that, which the caller puts beside its modules; the typed service is then that of
+    the pool's part, and there is none where the model was compiled before there were such.
     """
     environment = _environment()
     proto = proto_text()

@@ -32,7 +32,7 @@ _ELEMENTS = {
 
 
 def add_service(writer: ArtifactWriter, service: Service) -> None:
-    """Store the service in an artifact: as an `rpc` module for codegen, and as a descriptor of what a pool serves of it.
+    """Store the service in an artifact: as an `rpc` module for codegen, and as a descriptor of what a pool serves.
 
     Raises as `rpc_module`, and ArtifactError where the file system refuses.
     """
