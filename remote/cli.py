@@ -42,6 +42,8 @@ class Size(click.ParamType[int]):
 @click.option(
     "--executors", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that run models."
 )
+@click.option("--in-flight", default=0, type=click.IntRange(0), metavar="N",
+              help="Calls of a model in stages that are under way in an executor; 0: one for each stage.")  # fmt: skip
 @click.option("--queue", default=256, show_default=True, type=click.IntRange(0), help="Requests that may wait.")
 @click.option("--deadline", default=60.0, show_default=True, type=Seconds(positive=True), metavar="SECONDS",
               help="For calls without one; also how long a model may run on when its caller has given up.")  # fmt: skip
@@ -66,6 +68,7 @@ def serve(
     folder: Path | None,
     listen: str,
     executors: int,
+    in_flight: int,
     queue: int,
     deadline: float,
     memory: str,
@@ -100,7 +103,7 @@ def serve(
     keeping = Keeping(capacity, policy, open_arena() if backend == "arena" else None)
     models, migrator = open_models(artifacts, folder, keeping, allow_unverified=allow_unverified)
 
-    limits = Limits(queue=queue, deadline=deadline, drain=drain, max_message=max_message)
+    limits = Limits(queue=queue, in_flight=in_flight, deadline=deadline, drain=drain, max_message=max_message)
     pool = Pool(
         models, executors, limits, migrator, log=RequestLog(request_log) if request_log else None, paged=keeping.paged
     )

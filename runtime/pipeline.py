@@ -1,8 +1,8 @@
 """Several calls in flight: a thread for each stage, and calls that go from one to the next."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from threading import Semaphore, Thread
 
@@ -24,6 +24,7 @@ class _Item:
     call: Call
     leg: int
     future: "Future[Outputs]"
+    left: "Callable[[Future[Outputs]], object]"
 
 
 class Pipeline:
@@ -50,8 +51,16 @@ class Pipeline:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, inputs: Mapping[str, np.ndarray], method: str | None = None) -> "Future[Outputs]":
+    def submit(
+        self,
+        inputs: Mapping[str, np.ndarray],
+        method: str | None = None,
+        left: "Callable[[Future[Outputs]], object] | None" = None,
+    ) -> "Future[Outputs]":
         """Begin a call; waits while `depth` calls are under way.
+
+        `left` gets the future when the call is in no stage any more, on the thread of the last one: of a call that was
+        cancelled that may be later than the future says. It must not raise.
 
         Arguments, result and errors of the future are those of `Session.run`. A future that is cancelled is left out by
         the stages that it has not reached.
@@ -63,7 +72,7 @@ class Pipeline:
         if self._closed:
             raise ValueError("the pipeline is closed")
         entry = self._session.entry(method)
-        item = _Item(entry, Call(entry, *checked_call(entry.method, inputs)), 0, Future())
+        item = _Item(entry, Call(entry, *checked_call(entry.method, inputs)), 0, Future(), left or _nothing)
         self._room.acquire()
         self._queues[entry.legs[0].stage.name].put(item)
         return item.future
@@ -91,6 +100,7 @@ class Pipeline:
             ended = self._advance(item)
             if ended:
                 self._room.release()
+                item.left(item.future)
 
     def _advance(self, item: _Item) -> bool:
         """Runs the call's stage and hands it on; whether it has ended."""
@@ -101,7 +111,7 @@ class Pipeline:
             following = item.leg + 1
             if following < len(item.entry.legs):
                 queue = self._queues[item.entry.legs[following].stage.name]
-                queue.put(_Item(item.entry, item.call, following, item.future))
+                queue.put(replace(item, leg=following))
                 return False
             outputs = item.call.finish()
         except Exception as error:  # noqa: BLE001 (whatever it is, it is the caller's, and the stage's next call runs)
@@ -111,3 +121,7 @@ class Pipeline:
         if item.future.set_running_or_notify_cancel():
             item.future.set_result(outputs)
         return True
+
+
+def _nothing(_: object) -> None:
+    return

@@ -82,7 +82,7 @@ class BlockingChannel(Generic[In]):
 
 
 class AsyncChannel(Generic[In]):
-    """The controller's end; one coroutine at a time. Arguments as above."""
+    """The controller's end; one coroutine at a time sends, and one receives. Arguments as above."""
 
     def __init__(self, end: socket.socket, incoming: type[In]) -> None:
         end.setblocking(False)

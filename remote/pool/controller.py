@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from infc.errors import ArtifactError, DeadlineExceeded, InfcError, ModelNotFound, Overloaded, PoolUnavailable
 
 from ...runtime.artifact import DESCRIPTOR_MEDIA_TYPE, Artifact, Method, TargetBuild, TensorSpec, interface_digest
+from ...runtime.artifact.wiring import stages_of
 from ...runtime.memory.migrator import Migrator
 from ...runtime.memory.paged import PagedArena
 from ...runtime.memory.stats import Snapshot
@@ -19,9 +20,10 @@ from ..oip.keys import METHOD_MARK
 from .messages import Attach, Infer, Tensor
 from .options import Limits
 from .request_log import RequestLog
+from .seats import Seat, Seats
 from .weights import Weights
 from .work import Answer, Work
-from .worker import Call, Worker
+from .worker import TRIES, Call, Interrupted, Worker
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +36,8 @@ class Model:
 
     `name` is what requests call it, `attached` what executors do: two methods of a model have two names and one
     attachment. `inputs` is what an executor is sent, `outputs` what it must answer with; in their shapes -1 stands
-    for a size that a call chooses. `descriptor` is that of its typed service (`typed.py`), empty where it has none.
+    for a size that a call chooses. `stages` is how many run the method here. `descriptor` is that of its typed service
+    (`typed.py`), empty where it has none.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Model:
     method: Method
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    stages: Mapping[str, int] = field(default_factory=dict[str, int])
     stored: str = ""
     load: bool = True
     slots: tuple[int, ...] = ()
@@ -81,6 +85,7 @@ class Model:
             method=methods[0],
             inputs=_tensors(methods[0].inputs),
             outputs=_tensors(methods[0].outputs),
+            stages={each.name: len(stages_of(artifact.config, each.name)) for each in methods},
             stored=stored,
             load=load,
             descriptor=_descriptor(artifact),
@@ -170,9 +175,7 @@ class Pool:
         self._workers = [Worker(attach, limits.deadline, paged) for _ in range(executors)]
         self._paged = paged
         self._weights = Weights(migrator, self._release_chunks, log)
-        self._idle = list(self._workers)
-        self._free = asyncio.Semaphore(executors)  # counts `_idle`; first come, first served
-        self._waiting = 0
+        self._seats = Seats(self._workers)
         self._accepted = 0
         self._draining = False
         self._empty = asyncio.Event()
@@ -249,13 +252,14 @@ class Pool:
         """
         if self._draining:
             raise PoolUnavailable("the pool is being stopped", hint="send the request to another pool, or again later")
-        if self._free.locked() and self._waiting >= self._limits.queue:
+        depth = self._depth(model)
+        if self._seats.full(depth) and self._seats.waiting >= self._limits.queue:
             raise Overloaded(
                 f"the pool has no room: {self._accepted} requests are running or waiting",
                 hint="send it again later, or start the pool with more --executors or a longer --queue",
             )
         seconds = self._limits.deadline if remaining is None else remaining
-        call = Call(model.work(inputs), model.attach, asyncio.get_running_loop().time() + seconds)
+        call = Call(model.work(inputs), model.attach, asyncio.get_running_loop().time() + seconds, depth)
         self._enter()
         try:
             async with asyncio.timeout_at(call.deadline):
@@ -286,37 +290,40 @@ class Pool:
             await asyncio.to_thread(self._paged.close)
 
     async def _queue(self, call: Call) -> tuple[Answer, ...]:
-        if self._free.locked():
-            _log.debug("a request for %s waits behind %d", call.work.message.model, self._waiting)
-        self._waiting += 1
+        if self._seats.full(call.depth):
+            _log.debug("a request for %s waits behind %d", call.work.message.model, self._seats.waiting)
+        running = asyncio.create_task(self._run(await self._seats.take(call.depth), call))
+        running.add_done_callback(_look)
         try:
-            await self._free.acquire()
-        finally:
-            self._waiting -= 1
-        worker = self._idle.pop()
-        running = asyncio.create_task(self._run(worker, call))
-        running.add_done_callback(lambda task: self._release(worker, task))
-        try:
-            # The executor cannot be interrupted: it stays busy although the caller has given up.
+            # A stage cannot be interrupted: its executor stays busy although the caller has given up.
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            call.abandoned = True
+            call.abandon()
             raise
 
-    async def _run(self, worker: Worker, call: Call) -> tuple[Answer, ...]:
-        async with self._weights.call(call.attach.model):
-            return await worker.run(call)
+    async def _run(self, seat: Seat[Worker], call: Call) -> tuple[Answer, ...]:
+        try:
+            return await self._seated(seat, call, TRIES)
+        except Interrupted:
+            # By itself, and at once: it has waited before, and who ended the executor may try again as well.
+            call.depth = 1
+            return await self._seated(await self._seats.take(1, first=True), call, TRIES - 1)
+
+    async def _seated(self, seat: Seat[Worker], call: Call, tries: int) -> tuple[Answer, ...]:
+        try:
+            async with self._weights.call(call.attach.model):
+                return await seat.place.run(call, tries)
+        finally:
+            self._seats.give(seat)
+
+    def _depth(self, model: Model) -> int:
+        """How many calls may be in an executor together with one of this model."""
+        stages = model.stages.get(model.method.name, 1)
+        return 1 if stages < 2 else min(stages, self._limits.in_flight or stages)
 
     async def _release_chunks(self, model: str, chunks: Sequence[str]) -> None:
         if not self._models[model].slots:  # what leaves an arena leaves every page table with it
             await asyncio.gather(*(worker.release(model, chunks) for worker in self._workers))
-
-    def _release(self, worker: Worker, task: "asyncio.Task[tuple[Answer, ...]]") -> None:
-        self._idle.append(worker)
-        self._free.release()
-        failure = None if task.cancelled() else task.exception()
-        if failure is not None and not isinstance(failure, InfcError):
-            _log.error("a request failed unexpectedly", exc_info=failure)
 
     def _enter(self) -> None:
         self._accepted += 1
@@ -326,3 +333,10 @@ class Pool:
         self._accepted -= 1
         if not self._accepted:
             self._empty.set()
+
+
+def _look(task: "asyncio.Task[tuple[Answer, ...]]") -> None:
+    """Its caller may have given up, and nobody else looks at what became of it."""
+    failure = None if task.cancelled() else task.exception()
+    if failure is not None and not isinstance(failure, InfcError):
+        _log.error("a request failed unexpectedly", exc_info=failure)

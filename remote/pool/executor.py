@@ -1,7 +1,8 @@
 """An executor: the process that holds compiled modules, which are native code, and runs them.
 
 Started by the controller as `python -m infc.remote.pool.executor FD`, where FD is its end of a socket pair. It answers
-one message at a time and ends when the controller closes its end or is gone.
+one message at a time, but for calls of models in stages, which are under way together (`running.py`), and ends when the
+controller closes its end or is gone.
 """
 
 import ctypes
@@ -15,11 +16,8 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
-import numpy as np
-
 from infc.errors import ArtifactError, InfcError
 
-from ...runtime.artifact.dtypes import dtype_name, numpy_dtype
 from ...runtime.artifact.parts import pool_side
 from ...runtime.memory.pages import map_files
 from ...runtime.session import Session
@@ -27,7 +25,8 @@ from ...runtime.sharing import SharedStages
 from ...runtime.store.opening import open_model
 from .channel import BlockingChannel, ChannelClosed
 from .handover import ArenaTaker
-from .messages import Attach, Attached, Failed, Infer, Release, Released, Request, Result, Tensor
+from .messages import Attach, Attached, Cancel, Failed, Infer, Release, Released, Request
+from .running import Running, failure
 
 _log = logging.getLogger(__name__)
 
@@ -37,19 +36,22 @@ _PR_SET_NO_NEW_PRIVS = 38
 
 def serve(channel: BlockingChannel[Request], taker: ArenaTaker | None = None) -> None:
     """Answer messages until the controller is gone. With a `taker`, weights may come from an arena."""
-    sessions: dict[str, Session] = {}
+    running = Running(channel)
     stages = SharedStages()  # the controller has hashed what it has attached
-    while True:
-        try:
-            match channel.receive():
-                case Attach() as attach:
-                    channel.send(_answer_attach(attach, sessions, stages, taker))
-                case Release() as release:
-                    channel.send(_answer_release(release, sessions))
-                case Infer() as infer:
-                    _answer_infer(channel, infer, sessions)
-        except ChannelClosed:
-            return
+    try:
+        while True:
+            message = channel.receive()
+            match message:
+                case Attach():
+                    running.send(_answer_attach(message, running.sessions, stages, taker), message.number)
+                case Release():
+                    running.send(_answer_release(message, running.sessions), message.number)
+                case Infer():
+                    running.begin(message)
+                case Cancel():
+                    running.cancel(message.number)
+    except ChannelClosed:
+        running.close()
 
 
 def _answer_attach(
@@ -59,7 +61,7 @@ def _answer_attach(
     try:
         sessions[message.model] = _attach(message, stages, taker)
     except InfcError as error:
-        return _failure(error)
+        return failure(error)
     except Exception:  # noqa: BLE001 (one model's defect is no reason to end those beside it)
         _log.exception("attaching %s failed", message.model)
         return Failed("ArtifactError", f"model {message.model!r} cannot be attached: its executor's log says why", "")
@@ -71,7 +73,7 @@ def _answer_release(message: Release, sessions: Mapping[str, Session]) -> Releas
         if message.model in sessions:
             sessions[message.model].release(frozenset(message.chunks))
     except InfcError as error:
-        return _failure(error)
+        return failure(error)
     return Released()
 
 
@@ -93,38 +95,6 @@ def _attach(message: Attach, stages: SharedStages, taker: ArenaTaker | None) -> 
         return Session.attach(
             pool_side(artifact), target=message.target, load=message.load, map_slab=map_slab, shared=stages
         )
-
-
-def _answer_infer(channel: BlockingChannel[Request], message: Infer, sessions: Mapping[str, Session]) -> None:
-    inputs = {tensor.name: _receive(channel, tensor) for tensor in message.tensors}
-    try:
-        outputs = sessions[message.model].run(inputs, message.method)
-    except InfcError as error:
-        channel.send(_failure(error))
-        return
-    except Exception:  # noqa: BLE001
-        _log.exception("running %s failed", message.model)
-        channel.send(Failed("ExecutorFailed", f"model {message.model!r} failed: the pool's log says why", ""))
-        return
-    # Not ascontiguousarray: it gives a single number a dim.
-    arrays = {name: np.asarray(array, order="C") for name, array in outputs.items()}
-    tensors = tuple(Tensor(name, dtype_name(array.dtype), array.shape) for name, array in arrays.items())
-    channel.send(Result(tensors), [_memory(array) for array in arrays.values()])
-
-
-def _receive(channel: BlockingChannel[Request], tensor: Tensor) -> np.ndarray:
-    array = np.empty(tensor.shape, numpy_dtype(tensor.dtype))
-    channel.receive_into(_memory(array))
-    return array
-
-
-def _memory(array: np.ndarray) -> memoryview:
-    # Through uint8, because bfloat16 has no buffer format.
-    return array.reshape(-1).view(np.uint8).data
-
-
-def _failure(error: InfcError) -> Failed:
-    return Failed(type(error).__name__, error.message, error.hint)
 
 
 def _confine(parent: int) -> None:

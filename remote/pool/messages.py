@@ -1,8 +1,8 @@
 """What the controller and an executor say to each other: strict msgpack structs, never a pickle.
 
 The controller sends `Attach`, `Infer` and `Release`; for each the executor answers `Attached`, `Result`, `Released` or
-`Failed`. The bytes of tensors are no part of these messages: the channel carries them right behind the message that
-describes them.
+`Failed` with the same `number`, in any order; `Cancel` has no answer of its own. The bytes of tensors are no part of
+these messages: the channel carries them right behind the message that describes them.
 """
 
 import math
@@ -54,6 +54,7 @@ class Attach(Message, frozen=True):
     stored: str = ""
     load: bool = True
     slots: tuple[int, ...] = ()
+    number: int = 0
 
 
 class Release(Message, frozen=True):
@@ -61,10 +62,13 @@ class Release(Message, frozen=True):
 
     model: str
     chunks: tuple[str, ...]
+    number: int = 0
 
 
 class Released(Message, frozen=True):
     """Done, as far as the model is attached."""
+
+    number: int = 0
 
 
 class Infer(Message, frozen=True):
@@ -73,6 +77,17 @@ class Infer(Message, frozen=True):
     model: str
     method: str
     tensors: tuple[Tensor, ...]
+    number: int = 0
+
+
+class Cancel(Message, frozen=True):
+    """Nobody waits for the call `number` any more: it is left out by the stages that it has not reached.
+
+    The call is answered in either case, with its outputs or as failed; one that was answered already is nothing to
+    cancel.
+    """
+
+    number: int
 
 
 class Handover(Message, frozen=True):
@@ -92,12 +107,14 @@ class Attached(Message, frozen=True):
 
     model: str
     seconds: float
+    number: int = 0
 
 
 class Result(Message, frozen=True):
     """A method's outputs, in the order in which it returns them."""
 
     tensors: tuple[Tensor, ...]
+    number: int = 0
 
 
 class Failed(Message, frozen=True):
@@ -106,7 +123,8 @@ class Failed(Message, frozen=True):
     error: str
     message: str
     hint: str
+    number: int = 0
 
 
-Request = Attach | Infer | Release
+Request = Attach | Infer | Release | Cancel
 Reply = Attached | Result | Released | Failed

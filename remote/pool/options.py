@@ -15,6 +15,8 @@ class Limits:
 
     Attributes:
         queue: requests that may wait for an executor; one more is refused.
+        in_flight: calls of models in stages that an executor has under way together at most; 0: as many as the model
+            has stages.
         deadline: seconds a request may take whose caller sets no deadline; also how long an executor may go on with
             a request whose caller has given up before it counts as stuck.
         drain: seconds that accepted requests get to finish when the pool is told to stop.
@@ -22,6 +24,7 @@ class Limits:
     """
 
     queue: int = 256
+    in_flight: int = 0
     deadline: float = 60.0
     drain: float = 30.0
     max_message: int = 256 * MIB

@@ -8,6 +8,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import msgspec
 
 from infc import errors
 from infc.errors import ExecutorFailed, InfcError
@@ -15,7 +21,7 @@ from infc.errors import ExecutorFailed, InfcError
 from ...runtime.memory.paged import PagedArena
 from .channel import AsyncChannel, ChannelClosed
 from .handover import ArenaGiver
-from .messages import Attach, Attached, Failed, Release, Released, Reply, Request, Result
+from .messages import Attach, Attached, Cancel, Failed, Infer, Release, Released, Reply, Result
 from .work import Answer, Work
 
 _log = logging.getLogger(__name__)
@@ -47,8 +53,27 @@ class ExecutorDied(Exception):
     """The executor's process ended, or broke the protocol and was ended."""
 
 
+@dataclass(frozen=True)
+class Begun:
+    """What was asked under a number, and its answer once that is there; of an inference, with what it may be."""
+
+    number: int
+    due: type[Reply]
+    work: Work | None
+    answer: "asyncio.Future[Any]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def admits(self, reply: Reply) -> bool:
+        """Whether it is one: nothing that an executor claims decides how much memory the controller takes."""
+        return isinstance(reply, self.due) and (
+            self.work is None or not isinstance(reply, Result) or self.work.admits(reply.tensors)
+        )
+
+
 class Executor:
-    """A running executor with its models attached. Made by `start`; one call at a time."""
+    """A running executor with its models attached. Made by `start`.
+
+    Several calls may be under way: each has a number, and one coroutine hands out the answers.
+    """
 
     def __init__(
         self, process: subprocess.Popen[bytes], channel: AsyncChannel[Reply], giver: ArenaGiver | None = None
@@ -56,7 +81,13 @@ class Executor:
         self._process = process
         self._channel = channel
         self._giver = giver
-        self._busy = asyncio.Lock()
+        self._sending = asyncio.Lock()
+        self._attaching = asyncio.Lock()
+        self._numbers = count()
+        self._begun: dict[int, Begun] = {}
+        self._broken = ""
+        self._cancelling: set[asyncio.Task[None]] = set()
+        self._reader = asyncio.create_task(self._read())
         self._attached: set[str] = set()
         self._exited = asyncio.Event()
         pidfd = os.pidfd_open(process.pid)
@@ -142,17 +173,18 @@ class Executor:
             InfcError: what the executor reported.
             ExecutorDied: it ended before it had answered.
         """
-        async with self._busy:
-            try:
-                reply = await self._exchange(work.message, work.data)
-                # Nothing that an executor claims decides how much memory the controller takes.
-                if not isinstance(reply, Result) or not work.admits(reply.tensors):
-                    raise ExecutorDied(f"answered {reply}, expected {work.outputs}")
-                return tuple(
-                    [Answer(tensor, await self._channel.receive_bytes(tensor.size)) for tensor in reply.tensors]
-                )
-            except ChannelClosed as error:
-                raise ExecutorDied(str(error)) from error
+        begun = await self.begin(work)
+        return await begun.answer
+
+    async def begin(self, work: Work) -> Begun:
+        """Hand an inference over; its answer raises as `infer`."""
+        return await self._ask(work.message, Result, work)
+
+    def cancel(self, begun: Begun) -> None:
+        """Nobody waits for that inference any more. It ends in any case, perhaps sooner."""
+        task = asyncio.create_task(self._cancel(begun.number))
+        self._cancelling.add(task)
+        task.add_done_callback(self._cancelling.discard)
 
     async def release(self, model: str, chunks: Sequence[str]) -> None:
         """Take chunks of a model out of the process's page tables, after the call that it runs.
@@ -163,13 +195,8 @@ class Executor:
         """
         if model not in self._attached:
             return
-        async with self._busy:
-            try:
-                reply = await self._exchange(Release(model, tuple(chunks)))
-            except ChannelClosed as error:
-                raise ExecutorDied(str(error)) from error
-        if not isinstance(reply, Released):
-            raise ExecutorDied(f"answered {type(reply).__name__} where Released was due")
+        begun = await self._ask(Release(model, tuple(chunks)), Released)
+        await begun.answer
 
     def kill(self) -> None:
         """End the process at once. A call in progress raises `ExecutorDied`."""
@@ -184,7 +211,8 @@ class Executor:
         self.kill()
         await self.wait()
         self._channel.shutdown()
-        async with self._busy:
+        await self._reader
+        async with self._sending:
             self._channel.close()
         if self._giver is not None:
             await self._giver.close()
@@ -202,26 +230,72 @@ class Executor:
             InfcError: it cannot be attached.
             ExecutorDied: the process ended before it had answered.
         """
-        if model.model in self._attached:
-            return
-        async with self._busy:
-            try:
-                if self._giver is not None:
-                    self._giver.offer(model.model, model.slots)
-                reply = await self._exchange(model)
-            except ChannelClosed as error:
-                raise ExecutorDied(str(error)) from error
-        if not isinstance(reply, Attached):
-            raise ExecutorDied(f"answered {type(reply).__name__} where Attached was due")
-        self._attached.add(model.model)
+        async with self._attaching:
+            if model.model in self._attached:
+                return
+            if self._giver is not None:
+                self._giver.offer(model.model, model.slots)
+            reply = await (await self._ask(model, Attached)).answer
+            self._attached.add(model.model)
         _log.info("executor %d attached %s in %.1f ms", self.pid, model.model, reply.seconds * 1e3)
 
-    async def _exchange(self, message: Request, data: Sequence[memoryview] = ()) -> Attached | Result | Released:
-        await self._channel.send(message, data)
-        reply = await self._channel.receive()
+    async def _ask(self, message: Attach | Infer | Release, due: type[Reply], work: Work | None = None) -> Begun:
+        if self._broken:
+            raise ExecutorDied(self._broken)
+        begun = Begun(next(self._numbers), due, work)
+        self._begun[begun.number] = begun
+        numbered = msgspec.structs.replace(message, number=begun.number)
+        try:
+            async with self._sending:
+                await self._channel.send(numbered, work.data if work else ())
+        except ChannelClosed as error:
+            self._begun.pop(begun.number, None)
+            raise ExecutorDied(str(error)) from error
+        return begun
+
+    async def _cancel(self, number: int) -> None:
+        with suppress(ChannelClosed):  # then it has no answer to wait for
+            async with self._sending:
+                if number in self._begun and not self._broken:
+                    await self._channel.send(Cancel(number))
+
+    async def _read(self) -> None:
+        """Hand out answers until the executor is gone, or says what was not asked."""
+        try:
+            while True:
+                reply = await self._channel.receive()
+                begun = self._begun.pop(reply.number, None)
+                if begun is None:
+                    raise ChannelClosed(f"answered {reply}, expected nothing")
+                await self._hand_out(reply, begun)
+        except ChannelClosed as error:
+            self._broken = str(error)
+            for begun in self._begun.values():
+                _fail(begun, ExecutorDied(self._broken))
+            self._begun.clear()
+
+    async def _hand_out(self, reply: Reply, begun: Begun) -> None:
         if isinstance(reply, Failed):
-            raise _reported(reply)
-        return reply
+            _fail(begun, _reported(reply))
+            return
+        try:
+            if not begun.admits(reply):
+                wanted = begun.work.outputs if begun.work else begun.due.__name__
+                raise ChannelClosed(f"answered {reply}, expected {wanted}")
+            if isinstance(reply, Result):
+                answer = tuple([Answer(each, await self._channel.receive_bytes(each.size)) for each in reply.tensors])
+            else:
+                answer = reply
+        except ChannelClosed as error:
+            _fail(begun, ExecutorDied(str(error)))
+            raise
+        if not begun.answer.done():
+            begun.answer.set_result(answer)
+
+
+def _fail(begun: Begun, error: Exception) -> None:
+    if not begun.answer.done():
+        begun.answer.set_exception(error)
 
 
 def _reported(failure: Failed) -> InfcError:

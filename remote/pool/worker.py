@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from infc.errors import DeadlineExceeded, ExecutorFailed, InfcError, PoolUnavailable
 
@@ -22,21 +22,37 @@ TRIES = 2
 LONGEST_PAUSE = 30.0  # seconds
 
 
+class Interrupted(Exception):
+    """The executor ended while it had other calls under way as well: any of them may be why."""
+
+
+def _nothing() -> None:
+    return
+
+
 @dataclass
 class Call:
     """An accepted request on its way.
 
-    `attach` is its model's, `deadline` in the event loop's time; `abandoned` once its caller has given up.
+    `attach` is its model's, `deadline` in the event loop's time; beside it are up to `depth - 1` others in its
+    executor. `abandoned` once its caller has given up; the executor that runs it is then told by `cancel`.
     """
 
     work: Work
     attach: Attach
     deadline: float
+    depth: int = 1
     abandoned: bool = False
+    cancel: Callable[[], None] = field(default=_nothing)
+
+    def abandon(self) -> None:
+        """Nobody waits for it any more."""
+        self.abandoned = True
+        self.cancel()
 
 
 class Worker:
-    """Runs one call at a time in its executor.
+    """Runs calls in its executor: one at a time, or several of models in stages.
 
     Args:
         models: what each executor attaches when it starts.
@@ -74,16 +90,17 @@ class Worker:
             self._executor = asyncio.create_task(self._start())
         return await asyncio.shield(self._executor)
 
-    async def run(self, call: Call) -> tuple[Answer, ...]:
+    async def run(self, call: Call, tries: int = TRIES) -> tuple[Answer, ...]:
         """Run one call; its outputs.
 
         Raises:
+            Interrupted: the executor died, and others were under way in it.
             ExecutorFailed: the executor died on it, and the next one as well.
             DeadlineExceeded: there was no time left to begin with it, or the executor had to be ended.
             InfcError: what the model reported.
         """
         loop = asyncio.get_running_loop()
-        for _ in range(TRIES):
+        for _ in range(tries):
             executor = await self.start()
             if call.abandoned or loop.time() >= call.deadline:
                 raise DeadlineExceeded(
@@ -94,7 +111,7 @@ class Worker:
             _log.debug("executor %d runs %s", executor.pid, call.work.message.model)
             try:
                 await executor.attach(call.attach)  # a no-op unless the model is attached when it is first called
-                outputs = await executor.infer(call.work)
+                outputs = await self._infer(executor, call)
                 self._fruitless = 0
                 return outputs
             except ExecutorDied as error:
@@ -105,12 +122,27 @@ class Worker:
                         "the model did not return in time and its executor was ended",
                         hint="give the call or the pool a longer deadline, if the model needs it",
                     ) from error
+                if call.depth > 1:
+                    raise Interrupted from error
             finally:
                 overdue.cancel()
         raise ExecutorFailed(
             f"the executor died while it ran model {call.work.message.model!r}, and so did the one that tried again",
             hint="the pool goes on; its log says how they died; `infc run` tries the same inputs without a pool",
         )
+
+    @staticmethod
+    async def _infer(executor: Executor, call: Call) -> tuple[Answer, ...]:
+        if call.depth == 1:  # an executor that runs a call by itself listens to nothing meanwhile
+            return await executor.infer(call.work)
+        begun = await executor.begin(call.work)
+        call.cancel = lambda: executor.cancel(begun)
+        if call.abandoned:
+            call.cancel()
+        try:
+            return await begun.answer
+        finally:
+            call.cancel = _nothing
 
     async def release(self, model: str, chunks: Sequence[str]) -> None:
         """Take chunks of a model out of the executor's page tables; one that is not there has none."""
