@@ -180,10 +180,12 @@ def verify(
 
 
 def _lines(report: "VerifyReport") -> Iterator[str]:
-    for check in report.outputs:
+    rows = [(check, "") for check in report.outputs]
+    rows += [(check, ", against the weights as they are stored") for check in report.stored]
+    for check, what in rows:
         count = f" ({report.trials} trials)" if check.values == "random" else ""
         yield (
-            f"{check.output}, {check.values} inputs{count}: largest error {check.max_abs_error:.3g}, "
+            f"{check.output}, {check.values} inputs{count}{what}: largest error {check.max_abs_error:.3g}, "
             f"{check.max_rel_error:.3g} relative, tolerance {check.tolerance:.3g}"
             + (f", {check.not_finite} NaN or infinite on both sides" if check.not_finite else "")
         )
@@ -192,7 +194,10 @@ def _lines(report: "VerifyReport") -> Iterator[str]:
 
 
 def _largest(report: "VerifyReport") -> str:
-    return f"largest error {max((check.max_rel_error for check in report.outputs), default=0.0):.1e}"
+    text = f"largest error {max((check.max_rel_error for check in report.outputs), default=0.0):.1e}"
+    if not report.stored:
+        return text
+    return f"{text}, with the weights as stored {max(check.max_rel_error for check in report.stored):.1e}"
 
 
 def _unverified(build: "TargetBuild") -> str:

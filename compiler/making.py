@@ -50,7 +50,8 @@ class Making:
         config = new_config(
             options.name or _default_name(self.traced[0].source.name), programs, made.source, options.middle
         )
-        comparing = Comparing(Answers(self.tools, self.contents, options.trials, options.seed), options.verify)
+        answers = Answers(self.tools, self.contents, options.trials, options.seed)
+        comparing = Comparing(answers, options.verify, made.weights)
         if options.cutting:
             check_methods(made.methods)
             in_stages = build_stages(made.methods[0], options.cutting, self.targets, self.tools, stage)

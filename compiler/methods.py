@@ -34,10 +34,13 @@ def merged(methods: Sequence[Method], reports: Sequence[VerifyReport]) -> Verify
     """
     if len(reports) == 1:
         return reports[0]
-    outputs = tuple(
-        msgspec.structs.replace(check, output=f"{method.name}:{check.output}")
-        for method, report in zip(methods, reports, strict=True)
-        for check in report.outputs
+    outputs, stored = (
+        tuple(
+            msgspec.structs.replace(check, output=f"{method.name}:{check.output}")
+            for method, own in zip(methods, checks, strict=True)
+            for check in own
+        )
+        for checks in ([report.outputs for report in reports], [report.stored for report in reports])
     )
     left_out = tuple(
         msgspec.structs.replace(each, why=f"{method.name}: {each.why}")
@@ -47,7 +50,7 @@ def merged(methods: Sequence[Method], reports: Sequence[VerifyReport]) -> Verify
     sizes = {repr(each): each for report in reports for each in report.sizes}
     trials = max(report.trials for report in reports)
     return msgspec.structs.replace(
-        reports[0], trials=trials, outputs=outputs, left_out=left_out, sizes=tuple(sizes.values())
+        reports[0], trials=trials, outputs=outputs, stored=stored, left_out=left_out, sizes=tuple(sizes.values())
     )
 
 

@@ -187,19 +187,21 @@ def _verify(config: Config) -> Table:
         if report is None:
             rows.append((build.target, "NOT VERIFIED", "", "", "", "", "", unverified(build)))
             continue
-        rows += [
-            (
-                build.target,
-                each.values,
-                each.output,
-                f"{each.max_abs_error:.3g}",
-                f"{each.max_rel_error:.3g}",
-                f"{each.tolerance:.3g}",
-                str(each.not_finite or ""),
-                f"{report.trials} trials, seed {report.seed}" if each.values == "random" else "",
-            )
-            for each in report.outputs
-        ]
+        random = f"{report.trials} trials, seed {report.seed}"
+        for checks, what in ((report.outputs, ()), (report.stored, ("weights as stored",))):
+            rows += [
+                (
+                    build.target,
+                    each.values,
+                    each.output,
+                    f"{each.max_abs_error:.3g}",
+                    f"{each.max_rel_error:.3g}",
+                    f"{each.tolerance:.3g}",
+                    str(each.not_finite or ""),
+                    ", ".join([random, *what] if each.values == "random" else what),
+                )
+                for each in checks
+            ]
         rows += [(build.target, each.values, "left out", "", "", "", "", each.why) for each in report.left_out]
     columns = ("target", "inputs", "output", "largest error >", "relative >", "tolerance >", "NaN or infinite >", "")
     return _table("compared with PyTorch", columns, rows)

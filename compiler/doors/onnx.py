@@ -1,16 +1,17 @@
 """The door for `x.onnx`: a graph with static shapes, checked; ONNX Runtime is what results are compared with."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import onnx
 import onnx.inliner
+import onnx.numpy_helper
 import onnx.version_converter
 import onnxruntime
 import torch
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, EncodeError
 
 from infc.errors import SourceError, UsageError
 
@@ -110,12 +111,8 @@ def _example_shapes(model: Any, shapes: Mapping[str, Shape], axes: Axes) -> dict
 
 
 def _reference(path: Path) -> "_Reference":
-    options = onnxruntime.SessionOptions()
-    # Operator by operator, as the file has them: what an optimizer makes of it is no reference.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
     try:
-        return _Reference(onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]))
+        return _Reference(_session(path), path)
     # Its errors are classes of its native module, without a base of their own.
     except Exception as error:
         raise SourceError(
@@ -124,11 +121,40 @@ def _reference(path: Path) -> "_Reference":
         ) from error
 
 
+def _session(model: Path | bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    # Operator by operator, as the file has them: what an optimizer makes of it is no reference.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
 class _Reference:
     """The model as a callable on tensors."""
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, path: Path) -> None:
         self._session = session
+        self._path = path
+
+    def with_weights(self, stored: Callable[[torch.Tensor], torch.Tensor | None]) -> "_Reference":
+        """The same model with other weights: `stored` gives each of them anew, or None to leave it.
+
+        Raises:
+            SourceError: the model with its weights is more than one message of protobuf can hold.
+        """
+        model: Any = onnx.load(self._path)
+        constants = [each.t for node in model.graph.node for each in node.attribute if each.name == "value"]
+        for proto in [*model.graph.initializer, *constants]:
+            other = stored(to_tensor(onnx.numpy_helper.to_array(proto)))
+            if other is not None:
+                proto.CopyFrom(onnx.numpy_helper.from_array(to_array(other), proto.name))
+        try:
+            return _Reference(_session(model.SerializeToString()), self._path)
+        except (ValueError, EncodeError) as error:
+            raise SourceError(
+                f"{self._path} with other weights is no ONNX model: {one_line(error)}",
+                hint="a model of 2 GiB or more is compared with its own weights only",
+            ) from error
 
     def __call__(self, *tensors: torch.Tensor) -> dict[str, torch.Tensor]:
         """The outputs by name."""

@@ -15,7 +15,7 @@ from ..frontend.export import Program
 from ..slab.digests import elements
 from ..toolchain.tools import Tools
 from .reference import Reference, Tensors
-from .verify import Trial, draw_trials, planned
+from .trials import Trial, draw_trials, planned
 
 _MOST = 256 << 20  # bytes of inputs and answers that are held, and kept in the cache; beyond, PyTorch is asked again
 

@@ -40,6 +40,11 @@ def check_against(artifact: Artifact, source: str, request: Request, *, trials: 
     programs = [export(each, None if each.exported is not None else dims.get(each.method)) for each in read]
     _check_interface(source, [program.method for program in programs], methods)
     choose(artifact)
+    weights = None
+    if artifact.config.middle.tolerance is not None:
+        weights = WeightTable()
+        for program in programs:
+            import_program(program, weights)
     reports: dict[str, VerifyReport] = {}
     for build in artifact.config.targets:
         if obstacle(build):
@@ -53,6 +58,7 @@ def check_against(artifact: Artifact, source: str, request: Request, *, trials: 
                 target=build.target,
                 sizes=_sizes(build, method, seed),
                 visible=_visible(build, method),
+                weights=weights,
             )
             for program, method in zip(programs, methods, strict=True)
         ]

@@ -28,6 +28,7 @@ class Reference:
         self._program = program
         self._before = before
         source = program.source
+        self._module: Callable[..., Any] = source.module
         # In the order in which export flattened them too.
         self._leaves, self._tree = pytree.tree_flatten((source.args, dict(source.kwargs)))
 
@@ -78,8 +79,7 @@ class Reference:
         fresh = iter([inputs[spec.name] for spec in self._program.method.inputs])
         leaves = [next(fresh) if isinstance(leaf, torch.Tensor) else leaf for leaf in self._leaves]
         args, kwargs = self._tree.unflatten(leaves)
-        module: Callable[..., Any] = self._program.source.module
-        return module(*args, **kwargs)
+        return self._module(*args, **kwargs)
 
     def _by_name(self, result: Any) -> Tensors:
         # Copies: a model may give out a weight, whose memory is freed meanwhile, or what its next call writes to.

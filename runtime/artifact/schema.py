@@ -176,7 +176,9 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
     """How one target was compared with PyTorch.
 
     `trials` is how many inputs were drawn at random, beside those of the other kinds of values. `sizes` are the sizes
-    of the dims that were tried, in their order; empty where no dim is dynamic.
+    of the dims that were tried, in their order; empty where no dim is dynamic. Where weights are stored in fewer bits,
+    `outputs` has what that costs; `stored` compares the same trials with PyTorch that computes with the weights as they
+    are stored, and has what the compiler costs.
     """
 
     trials: int
@@ -184,6 +186,7 @@ class VerifyReport(Struct, frozen=True, kw_only=True):
     outputs: tuple[OutputCheck, ...]
     left_out: tuple[LeftOut, ...]
     sizes: tuple[dict[str, int], ...] = ()
+    stored: tuple[OutputCheck, ...] = ()
 
 
 class Candidate(Struct, frozen=True, kw_only=True):

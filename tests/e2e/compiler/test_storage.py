@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from msgspec.structs import replace
 
+from infc.cli import main
 from infc.compiler import CompileOptions, compile_model
 from infc.compiler.middle import parse_middle
 from infc.errors import VerifyError
-from infc.runtime.artifact import Artifact
+from infc.runtime.artifact import Artifact, rewrite
 
 MODEL = """
 import torch
@@ -21,10 +24,11 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.table = nn.Embedding(50, 64)
-        self.up, self.down = nn.Linear(64, 96), nn.Linear(96, 64)
+        self.up, self.twin, self.down = nn.Linear(64, 96), nn.Linear(64, 96), nn.Linear(96, 64)
 
     def forward(self, ids):
-        return self.down(torch.relu(self.up(self.table(ids))))
+        rows = self.table(ids)
+        return self.down(torch.relu(self.up(rows)) + self.twin(rows))
 
 
 def make():
@@ -56,8 +60,34 @@ def test_from_the_command_line_to_what_inspect_and_verify_say(source: str, tmp_p
     assert config["middle"] == {"pipeline": "size", "quantize": "8", "cast": "bf16", "tolerance": 0.2}
     shown = infc("inspect", out)
     assert "size, quantize 8, cast bf16, error up to 0.2 accepted" in shown
-    assert "i8 12.3 kB" in shown  # 64·96·2 bytes
-    infc("verify", out, source)  # the bound is in the artifact: who verifies it need not say it again
+    assert "i8 18.4 kB" in shown  # 64·96·3 bytes
+    assert "weights as stored" in shown
+    (own, *_) = report["targets"][0]["verify"]["stored"]
+    assert own["max_rel_error"] < own["tolerance"] == 1e-4
+    # The bound is in the artifact: who verifies it need not say it again.
+    result = CliRunner().invoke(main, ["verify", out, source])
+    assert result.exit_code == 0, result.output
+    assert "random inputs (3 trials), against the weights as they are stored: largest error" in result.output
+    check_a_small_miscompile(Path(out), source, tmp_path / "wrong.infc")
+
+
+def check_a_small_miscompile(right: Path, source: str, wrong: Path) -> None:
+    """One that is smaller than what the rounding costs: two layers have each other's scales, which differ by 1 %."""
+    with Artifact.open(right) as artifact:
+        config = artifact.config
+        (build,) = config.targets
+        (stage,) = build.stages
+        places = {weight.key: weight.offset for weight in stage.slab.weights}
+        one, other = (next(key for key in places if key.startswith(f"{name}.weight|quantize[scale")) for name in
+                      ("up", "twin"))  # fmt: skip
+        places[one], places[other] = places[other], places[one]
+        weights = tuple(replace(weight, offset=places[weight.key]) for weight in stage.slab.weights)
+        swapped = replace(build, stages=(replace(stage, slab=replace(stage.slab, weights=weights)),))
+        rewrite(artifact, wrong, replace(config, targets=(swapped,)))
+    result = CliRunner().invoke(main, ["verify", str(wrong), source])
+    assert result.exit_code == VerifyError.exit_code
+    assert "differs from PyTorch with the weights as they are stored" in result.output
+    assert "tolerance 0.0001" in result.output
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,12 @@ import torch
 
 from infc.compiler import CompileOptions, compile_model
 from infc.compiler.slab.aside import Aside
+from infc.compiler.slab.weights import WeightTable
+from infc.errors import VerifyError
+from infc.runtime.artifact import Artifact, WeightData
 from infc.runtime.session import Session
+
+from support.artifacts import LINEAR, write_artifact
 
 MODEL = """
 import torch
@@ -82,6 +87,27 @@ def test_pytorch_in_f64_has_its_weights_again(tmp_path: Path) -> None:
     (build,) = result.config.targets
     assert build.verify is not None
     assert "zeros" in {left.values for left in build.verify.left_out}
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_slab_with_other_numbers_is_told_when_a_weight_is_filled_again(tmp_path: Path, right: bool) -> None:
+    tensor = torch.arange(32, dtype=torch.float32).reshape(8, 4)
+    weights = WeightTable()
+    weights.add("w", tensor)
+    packed = np.arange(32, dtype=np.float32).reshape(8, 4)
+    packed[7, 3] += 0 if right else 1
+    data = WeightData("w", weights.digests["w"], "f32", (8, 4), "row_major", packed)
+    path = write_artifact(tmp_path / "a.infc", "a", LINEAR, b"no code", [data])
+    with Artifact.open(path) as staged:
+        aside = Aside(weights, staged, for_good=True)
+        aside.free()
+        assert tensor.untyped_storage().nbytes() == 0
+        if right:
+            aside.restore()
+            assert tensor[7].tolist() == [28, 29, 30, 31]
+            return
+        with pytest.raises(VerifyError, match=f"the slab holds other numbers than the weight {weights.digests['w']}"):
+            aside.restore()
 
 
 EVERY_LAYOUT = """

@@ -10,7 +10,7 @@ from infc.compiler.frontend.export import export
 from infc.compiler.frontend.source import Source
 from infc.compiler.verification.doubles import CannotWiden, in_double_precision
 from infc.compiler.verification.reference import Reference
-from infc.compiler.verification.verify import Trial, draw_trials
+from infc.compiler.verification.trials import Trial, draw_trials
 from infc.errors import SourceError
 from infc.runtime.artifact import LeftOut
 
