@@ -20,12 +20,13 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Method = Callable[[Any, Context], Awaitable[Any]]
 
 
-def unary(name: str, request: type[Any], method: Method) -> "grpc.RpcMethodHandler[Any, Any]":
-    """What a server registers for a coroutine that raises `InfcError`s. `request` is its message class."""
+def unary(name: str, request: type[Any] | None, method: Method) -> "grpc.RpcMethodHandler[Any, Any]":
+    """What a server registers for a coroutine that raises `InfcError`s. `request` is its message class; None for
+    one that is given the bytes."""
 
     async def answer(data: bytes, context: Context) -> bytes:
         try:
-            response = await method(_parse(request, data, name), context)
+            response = await method(parse(request, data, name) if request else data, context)
             return response.SerializeToString()
         except InfcError as error:
             _log.debug("%s: %s", name, error)
@@ -44,7 +45,8 @@ def digests(model: Model) -> tuple[tuple[str, str], ...]:
     return ((keys.MODEL_DIGEST, model.digest), (keys.INTERFACE_DIGEST, model.interface))
 
 
-def _parse(kind: type[Any], data: bytes, name: str) -> Any:
+def parse(kind: type[Any], data: bytes, name: str) -> Any:
+    """The message of a class that the bytes are; `name` is the method's, for errors. Raises InvalidInput."""
     try:
         return kind.FromString(data)
     except DecodeError as error:

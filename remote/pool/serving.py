@@ -13,7 +13,7 @@ from .controller import Pool
 from .listener import add_reflection, bind, new_server
 from .options import Address, Limits
 from .server import Servicer
-from .typed import typed_services
+from .typed_names import reflected, typed_services
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ async def serve(
     checks = health.aio.HealthServicer()  # pyright: ignore[reportAttributeAccessIssue]
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     typed = typed_services(pool.models)
-    add_reflection(server, {service.name: service.file for service in typed})
+    add_reflection(server, reflected(typed))
     server.add_generic_rpc_handlers((Servicer(pool).handler(), *(service.handler(pool) for service in typed)))
     try:
         address = bind(server, listen)

@@ -4,13 +4,11 @@ The artifact brings the descriptor along; message classes are made of it in a de
 generated. Its messages and fields are in the order of the interface.
 """
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import grpc
 import numpy as np
 from google.protobuf import message_factory, unknown_fields
 from google.protobuf.descriptor import MethodDescriptor
@@ -23,12 +21,10 @@ from infc.errors import ArtifactError, InvalidInput
 from ...runtime.artifact import TensorSpec
 from ...runtime.artifact.dtypes import numpy_dtype
 from ...runtime.inputs import check_inputs
-from .answering import Context, digests, unary
+from .answering import Context, digests
 from .controller import Model, Pool
 from .tensors import oip_dtype
 from .work import Answer
-
-_log = logging.getLogger(__name__)
 
 PACKAGE = "infc.models."
 _LARGEST = 4 << 20  # bytes; a descriptor of 4096 fields has less than one tenth of it
@@ -60,38 +56,17 @@ class TypedService:
                 hint="compile the model again with this infc",
             ) from error
 
-    def handler(self, pool: Pool) -> grpc.GenericRpcHandler:
-        """What a gRPC server registers."""
-        handlers: dict[str, Any] = {}
-        for (method, request, response), model in zip(self.methods, self.model.entries(), strict=True):
-            kind = f"{self.name}/{method.name}"
-            handlers[method.name] = unary(kind, request, _Call(pool, model, request, response))
-        return grpc.method_handlers_generic_handler(self.name, handlers)
-
-
-def typed_services(models: Sequence[Model]) -> list[TypedService]:
-    """The typed services of the models that have one, and one of their own: a name for two models is nobody's.
-
-    Raises:
-        ArtifactError: as `TypedService.of`.
-    """
-    found: dict[str, list[TypedService]] = {}
-    for service in filter(None, map(TypedService.of, models)):
-        found.setdefault(service.name, []).append(service)
-    for name, several in found.items():
-        if len({service.model.digest for service in several}) > 1:
-            _log.warning(
-                "%s would be the typed service of the models %s, and is not served; compile them again with a --name "
-                "each that differs in more than case and punctuation",
-                name,
-                ", ".join(repr(service.model.name) for service in several),
-            )
-    return [several[0] for several in found.values() if len({service.model.digest for service in several}) == 1]
+    def calls(self, pool: Pool) -> "dict[str, Call]":
+        """What answers its methods, by their names."""
+        return {
+            method.name: Call(pool, model, request, response)
+            for (method, request, response), model in zip(self.methods, self.model.entries(), strict=True)
+        }
 
 
 @dataclass(frozen=True)
-class _Call:
-    """Answers one method."""
+class Call:
+    """Answers one method of `model`; its messages are of the classes `request` and `response`."""
 
     pool: Pool
     model: Model

@@ -110,16 +110,34 @@ def test_a_message_that_is_too_large_and_a_method_that_is_not_there(embed: Any, 
     assert status(refused.value)[0] is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_a_name_that_two_models_would_have_is_nobodys(tmp_path: Path) -> None:
-    one = write_linear_artifact(tmp_path / "1.infc", name="my-model")
-    two = write_linear_artifact(tmp_path / "2.infc", name="my_model")
-    with serving(one, two) as running:
-        running.log.wait_for(
-            r"infc\.models\.my_model\.MyModel would be the typed service of the models 'my-model', 'my_"
-        )
+def test_of_a_name_that_several_models_have_the_caller_says_which(tmp_path: Path) -> None:
+    names = (
+        "my-model",
+        "my_model",
+        "MY_MODEL",
+    )  # the last is a service of its own
+    paths = [write_linear_artifact(tmp_path / f"{seed}.infc", name=name, seed=seed) for seed, name in enumerate(names)]
+    messages, stubs = python_stubs(generated(paths[0], tmp_path / "out"), tmp_path / "python")
+    with serving(*paths) as running:
+        stub, asked = stubs.MyModelStub(running.channel), messages.ForwardRequest(x=filled(messages.Fp32Tensor, X))
+
+        def answer(*metadata: tuple[str, str]) -> Any:
+            data = stub.Forward(asked, timeout=PATIENCE, metadata=metadata).output_0.data
+            return np.frombuffer(data, "<f4").reshape(2, 4)
+
+        for seed, name in enumerate(names[:2]):
+            np.testing.assert_allclose(answer(("infc-model", name)), linear_reference(X, seed), rtol=1e-5, atol=1e-6)
         with pytest.raises(grpc.RpcError) as refused:
-            running.channel.unary_unary("/infc.models.my_model.MyModel/Forward")(b"", timeout=PATIENCE)
-        assert status(refused.value)[0] is grpc.StatusCode.UNIMPLEMENTED
+            answer()
+        code, said, hint = status(refused.value)
+        assert code is grpc.StatusCode.INVALID_ARGUMENT
+        assert "infc.models.my_model.MyModel/Forward is of several models in this pool: 'my-model', 'my_model'" in said
+        assert "'infc-model'" in hint
+        with pytest.raises(grpc.RpcError) as refused:
+            answer(("infc-model", "MY_MODEL"))
+        assert status(refused.value)[0] is grpc.StatusCode.NOT_FOUND
+        other = running.channel.unary_unary("/infc.models.my_model.MYMODEL/Forward")
+        data = messages.ForwardResponse.FromString(other(asked.SerializeToString(), timeout=PATIENCE)).output_0.data
         np.testing.assert_allclose(
-            running.infer("my_model", x=X)["output_0"], linear_reference(X), rtol=1e-5, atol=1e-6
+            np.frombuffer(data, "<f4").reshape(2, 4), linear_reference(X, 2), rtol=1e-5, atol=1e-6
         )

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from infc.errors import ArtifactError
 from infc.remote.pool.controller import Model
-from infc.remote.pool.typed import TypedService, typed_services
+from infc.remote.pool.typed import TypedService
+from infc.remote.pool.typed_names import reflected, typed_services
 from infc.runtime.artifact import Artifact
 
 
@@ -72,6 +73,14 @@ def test_its_own_is_taken(model: Model) -> None:
     (service,) = typed_services([model])
     assert service.name == "infc.models.embed.Embed"
     assert typed_services([replace(model, descriptor=b"")]) == []
+
+
+def test_messages_of_two_models_are_not_in_reflection_under_one_name(model: Model) -> None:
+    same, shouted = replace(model, name="again"), edited(model, lambda file: setattr(file.service[0], "name", "EMBED"))
+    assert list(reflected(typed_services([model, same]))) == ["infc.models.embed.Embed"]
+    both = typed_services([model, shouted])
+    assert [each.name for each in both] == ["infc.models.embed.Embed", "infc.models.embed.EMBED"]
+    assert reflected(both) == {}
 
 
 @pytest.mark.parametrize("case", EDITS)
