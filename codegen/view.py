@@ -29,11 +29,13 @@ class ClientView:
 
 @dataclass(frozen=True)
 class PointerMethod:
-    """A method as a pointer file has it: `takes` and `returns` are plain lists and values."""
+    """A method as a pointer file has it: plain lists and values. `shapes` are those of the inputs that name a dim."""
 
     name: str
     takes: list[object]
     returns: list[object]
+    dims: list[tuple[str, int, int]]
+    shapes: list[tuple[str, tuple[int | str, ...]]]
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,13 @@ def view(service: Service, package: str | None) -> ModelView:
         methods=methods,
         classes=classes,
         pointer=tuple(
-            PointerMethod(each.name, msgspec.to_builtins(each.takes), _plain(each.returns))
+            PointerMethod(
+                each.name,
+                msgspec.to_builtins(each.takes),
+                _plain(each.returns),
+                [(dim.name, dim.low, dim.high) for dim in each.dims],
+                [(spec.name, spec.shape) for spec in each.inputs if any(isinstance(size, str) for size in spec.shape)],
+            )
             for each in service.interface.methods
         ),
         proto=proto_view(service.served, front=service.pool is not None),

@@ -1,7 +1,7 @@
 """A served model as a function from arrays to arrays; no torch is needed for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from infc.errors import RemoteError
@@ -9,6 +9,7 @@ from infc.errors import RemoteError
 from ..oip import keys, messages
 from .address import Endpoint, choose
 from .connection import Connection
+from .dims import Dims
 from .pointer import Front, Pointer, Source, read_pointer
 from .settings import Settings
 from .tensors import Array, Tensor, check_names, from_metadata, from_wire, to_wire
@@ -21,17 +22,25 @@ if TYPE_CHECKING:
 class Expectation:
     """The model that the caller means: its name and, where known, the digests of its artifact and interface.
 
-    A server that says no digests (another implementation of the protocol) is taken at its word.
+    A server that says no digests (another implementation of the protocol) is taken at its word. `dims` are those of the
+    methods, by their names, the first first; none where they are not known.
     """
 
     name: str
     digest: str | None = None
     interface: str | None = None
+    dims: Mapping[str, Dims] = field(default_factory=dict[str, Dims])
 
     @property
     def method(self) -> str | None:
         """The entry point that the name means; None for the model's first."""
         return self.name.partition(keys.METHOD_MARK)[2] or None
+
+    @property
+    def own_dims(self) -> Dims:
+        """The dims of the method that the name means."""
+        first = next(iter(self.dims.values()), Dims())
+        return first if self.method is None else self.dims.get(self.method, Dims())
 
     def check(self, metadata: Mapping[str, str], address: str) -> None:
         """Compare with what an answer's metadata says.
@@ -144,6 +153,7 @@ class RemoteModel:
             RemoteError: of the class that fits, when the pool gives no answer.
         """
         check_names(inputs, self.inputs, model=self.name)
+        self.expectation.own_dims.check(inputs, model=self.name)
         values = inputs if self.front is None else self.front.run(inputs, self.expectation.method)
         request = messages().ModelInferRequest(model_name=self.name)
         for tensor in self.sent:
@@ -183,7 +193,8 @@ def connect(
     pointer = source if isinstance(source, Pointer) else read_pointer(source)
     settings = Settings.from_environment()
     endpoint = choose(pool, token, settings, pointer.pool)
-    expectation = Expectation(pointer.model, pointer.digest, pointer.interface)
+    dims = {method.method: method.dims for method in pointer.methods}
+    expectation = Expectation(pointer.model, pointer.digest, pointer.interface, dims)
     front = _local(pointer.front, pointer.model)  # first: without it nothing could be sent
     return RemoteModel.connect(
         expectation, endpoint, timeout=settings.timeout if timeout is None else timeout, front=front

@@ -12,8 +12,12 @@
     takes = [["ids", "either", true, ["tensor", "ids"]]]
     returns = ["tensor", "output_0"]
 
-The first line is the magic, the rest is TOML. Every field is required and no other is known, but for one: where the
-model's first stages run in the application, `[front]` names the artifact that holds them.
+The first line is the magic, the rest is TOML. Every field is required and no other is known, but for these: where the
+model's first stages run in the application, `[front]` names the artifact that holds them, and a method of which dims
+vary has their ranges and the shapes of the inputs that name them.
+
+    dims = [["rows", 1, 16]]
+    shapes = [["ids", ["rows", 128]]]
 
     [front]
     file = "model.pt.front.infc"
@@ -33,6 +37,7 @@ from typing import IO, Literal, cast
 from infc.errors import ArtifactError, RemoteError
 
 from .address import check_address
+from .dims import Dims
 from .signature import Parameter, Signature, Tree
 
 Source = str | os.PathLike[str] | IO[bytes]
@@ -186,10 +191,11 @@ def _methods(raw: object) -> tuple[Signature, ...]:
 
 def _method(raw: object) -> Signature:
     match raw:
-        case {"name": str(name), "takes": list(takes), "returns": returns, **rest} if not rest:
+        case {"name": str(name), "takes": list(takes), "returns": returns, **rest} if rest.keys() <= {"dims", "shapes"}:
             arguments = tuple(Parameter.parse(each) for each in cast("list[object]", takes))
             if len({each.name for each in arguments}) < len(arguments):
                 raise ValueError(f"method {name!r} takes two arguments of one name")
-            return Signature(name, arguments, Tree.parse(returns))
+            dims = Dims.parse(rest.get("dims", []), rest.get("shapes", []))
+            return Signature(name, arguments, Tree.parse(returns), dims)
         case _:
             raise ValueError(f"{str(raw)[:60]} is no method, expected name, takes and returns")

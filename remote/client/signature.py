@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 
 from infc.errors import InvalidInput
 
+from .dims import Dims
 from .outputs import Record
 
 MAX_DEPTH = 32
@@ -108,11 +109,12 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Signature:
-    """A method: its name, its arguments in the order of `forward`, and what it returns."""
+    """A method: its name, its arguments in the order of `forward`, what it returns, and the dims that vary."""
 
     method: str
     takes: tuple[Parameter, ...]
     returns: Tree
+    dims: Dims = dataclasses.field(default_factory=Dims)
 
     def bind(self, args: Sequence[object], kwargs: Mapping[str, object], *, model: str) -> dict[str, Any]:
         """The tensors of a call, by name.
