@@ -9,6 +9,7 @@ from torch_mlir import ir
 
 from ..dialects.infer import Weight
 from .cost import op_flops
+from .modules import module_of
 from .partitioning import Graph, Node, Value
 from .sizes import byte_size
 from .walk import operations
@@ -93,7 +94,7 @@ def _graph(nodes: list[Any], block: Any, keys: dict[Any, frozenset[str]], sizes:
     for position, op in enumerate(nodes):
         operands = outer_operands(op)
         read = frozenset[str]().union(*(keys.get(operand, frozenset()) for operand in operands))
-        described.append(Node(op.operation.name, op_flops(op), tuple(sorted(read))))
+        described.append(Node(op.operation.name, op_flops(op), tuple(sorted(read)), module_of(op.location)))
         for operand in operands:
             if operand not in keys:
                 users.setdefault(operand, []).append(position)

@@ -26,8 +26,8 @@ class Partition(Pass):
     - `stages=K`: K stages, cut where the slowest of them is fastest, and of such cuts where the fewest bytes cross.
     - `memory=SIZE`: as few stages as it takes so that each fits into SIZE; with `stages`, K stages that fit. Several
       sizes, `memory=1GiB,2GiB`, are those of the placements in their order.
-    - `split=MODULE:PLACEMENT;…;*:PLACEMENT`: by the names of modules, as weights' keys begin with them; `layer.0-5`
-      names six. A placement may get several stages.
+    - `split=MODULE:PLACEMENT;…;*:PLACEMENT`: by the names of modules, as weights' keys begin with them and as
+      operations' locations say (`modules.py`); `layer.0-5` names six. A placement may get several stages.
     - `placements=A,B,…` names the placements of `stages` and `memory`, which are device0, device1 … otherwise.
 
     Weights and constants go into every stage that reads them. A value that another placement needs passes through an
@@ -86,7 +86,10 @@ class Partition(Pass):
         except UnknownModule as error:
             near = f"did you mean {', '.join(error.near)}? " if error.near else ""
             raise PassError(
-                function, str(error), hint=f"{near}modules are named as the weights' keys begin: `infc inspect`"
+                function,
+                str(error),
+                hint=f"{near}modules are named as in PyTorch and as the weights' keys begin: `infc inspect`; "
+                "one that only passes values on, such as a dropout, computes nothing",
             ) from error
         except ValueError as error:
             raise PassError(function, str(error), hint=_SHOWN) from error

@@ -7,12 +7,13 @@ from typing import Any
 import torch
 import torch_mlir.dialects.torch as torch_dialect
 from torch_mlir import ir
-from torch_mlir.extras.fx_importer import FxImporter, FxImporterHooks
+from torch_mlir.extras.fx_importer import ContextCache, FxImporter, FxImporterHooks
 
 from infc.errors import CompileError
 
 from ... import dialects
 from ...passes import pipeline
+from ...passes.modules import in_module
 from ...passes.raise_weights import WEIGHTS_ATTRIBUTE
 from ..slab.weights import WeightTable
 from .dtypes import TORCH_DTYPES, TORCH_ELEMENT_TYPES
@@ -56,7 +57,7 @@ def import_program(program: Program, weights: WeightTable) -> Imported:
 
 
 def _from_torch(exported: Any, name: str, context: ir.Context, weights: WeightTable) -> ir.Module:
-    importer = FxImporter(context=context, hooks=_Weights(weights))
+    importer = _Importer(context=context, hooks=_Weights(weights))
     try:
         importer.import_program(exported, func_name=name)
     except (NotImplementedError, TypeError, KeyError, AssertionError, ValueError, ir.MLIRError) as error:
@@ -66,6 +67,23 @@ def _from_torch(exported: Any, name: str, context: ir.Context, weights: WeightTa
             stage="import",
         ) from error
     return importer.module
+
+
+class _Places(ContextCache):
+    """Locations that say in which module of the model an operation is, beside the lines of Python."""
+
+    def get_node_location(self, node: torch.fx.Node) -> ir.Location | None:
+        lines = super().get_node_location(node)
+        stack = list((node.meta.get("nn_module_stack") or {}).values())
+        if not stack:
+            return lines
+        return in_module(str(stack[-1][0]), lines or ir.Location.unknown(self._c))
+
+
+class _Importer(FxImporter):
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._cc = _Places(self._c, py_attr_tracker=self._py_attr_tracker)
 
 
 class _Weights(FxImporterHooks):

@@ -12,11 +12,13 @@ DEFAULT_LINK = 5e9  # bytes of values a second, from another device
 
 @dataclass(frozen=True)
 class Node:
-    """One operation: its floating point operations, and the keys of the weights that it reads."""
+    """One operation: its floating point operations, the keys of the weights that it reads, and the module that it is in
+    (empty for the model itself, None where nobody knows)."""
 
     name: str
     flops: int = 0
     weights: tuple[str, ...] = ()
+    module: str | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from .graph import Graph
+from .graph import Graph, Node
 
 CLIENT = "client"  # the placement of what runs in the application
 _VIEWS = ("tensor.collapse_shape", "tensor.expand_shape", "tensor.cast")
@@ -14,10 +14,10 @@ _RANGE = re.compile(r"(\d+)-(\d+)")
 
 
 class UnknownModule(ValueError):
-    """A rule names a module that has no weights, or that does not exist; `near` are names like it."""
+    """A rule names a module that computes nothing, or that does not exist; `near` are names like it."""
 
     def __init__(self, module: str, near: list[str]) -> None:
-        super().__init__(f"there is no module {module!r} with weights")
+        super().__init__(f"there is no module {module!r} that computes anything")
         self.module = module
         self.near = near
 
@@ -31,10 +31,12 @@ class Rule:
 
     def matches(self, key: str) -> bool:
         """Whether the weight `key` lies in the module."""
-        if self.module == "*":
-            return True
-        wanted, parts = self.module.split("."), key.split(".")
-        return len(wanted) < len(parts) and all(map(_same, wanted, parts))
+        return self.module == "*" or self.holds(key.rpartition(".")[0])
+
+    def holds(self, module: str) -> bool:
+        """Whether `module` is the rule's, or lies in it; of `*`, any is."""
+        wanted, parts = self.module.split("."), module.split(".")
+        return self.module == "*" or (len(wanted) <= len(parts) and all(map(_same, wanted, parts)))
 
 
 def parse_split(text: str) -> tuple[Rule, ...]:
@@ -51,48 +53,78 @@ def parse_split(text: str) -> tuple[Rule, ...]:
 
 
 def split_by_name(graph: Graph, rules: Sequence[Rule]) -> list[tuple[str, tuple[int, ...]]]:
-    """The stages, each with its placement, along the order of the nodes; a placement may come several times.
+    """The stages, each with its placement; a placement may come several times, but no oftener than it has to.
 
-    A node goes where the first rule says that matches a weight which it alone reads; one without such weights stays
-    with the node before. A weight that several read says nothing: equal weights, say the zero biases of two layers,
-    have become one and are named after the first.
+    A node goes where the first rule says that matches a weight which it alone reads, else where the first says that
+    holds its module. One without such weights whose module nobody knows stays with the node before. A weight that
+    several read says nothing: equal weights, say the zero biases of two layers, have become one and are named after
+    the first.
 
     With the placement `client` there is one stage before all others: the nodes that rules put there, and those that
     compute from inputs of the graph alone and read no weights of their own, masks for example. Without these an input
     would have to leave the application.
 
     Raises:
-        UnknownModule: a rule other than `*` matches no weight.
-        ValueError: all weights that it matches are read elsewhere too.
+        UnknownModule: a rule other than `*` matches nothing.
+        ValueError: what it matches goes elsewhere by other rules, or is shared.
     """
     _check(graph, rules)
     readers = Counter(key for node in graph.nodes for key in set(node.weights))
     own = [[key for key in node.weights if readers[key] == 1] for node in graph.nodes]
-    homes: list[str] = []
-    used: set[Rule] = set()
-    for keys in own:
-        matching = next((rule for key in keys for rule in rules if rule.matches(key)), None)
-        if matching is not None:
-            used.add(matching)
-        homes.append(matching.placement if matching else homes[-1] if homes else "")
+    said = [_rule(node, keys, rules) for node, keys in zip(graph.nodes, own, strict=True)]
     for rule in rules:
-        if rule not in used and rule.module != "*":
+        if rule not in said and rule.module != "*":
             raise ValueError(
-                f"module {rule.module!r} has no weight that only one operation reads: nothing tells it apart"
+                f"module {rule.module!r} has no operation of its own: rules before it take all of them, or it has "
+                "only weights that several operations read, and nothing else tells it apart"
             )
-    # What comes before the first weight goes with it.
-    first = next((home for home in homes if home), rules[-1].placement)
+    # What comes before the first node that a rule is for goes with it.
+    homes = [next((rule.placement for rule in said if rule), rules[-1].placement)] * len(said)
+    for position, rule in enumerate(said):
+        homes[position] = rule.placement if rule else homes[max(position - 1, 0)]
     front = _front(graph, homes, own) if CLIENT in homes else ()
-    stages: list[tuple[str, list[int]]] = [(CLIENT, list(front))] if front else []
-    for position, home in enumerate(homes):
-        if position in front:
-            continue
-        if front and home == CLIENT and not own[position]:  # it only stood behind a node of the client's
-            home = stages[-1][0] if len(stages) > 1 else rules[-1].placement
-        if not stages or stages[-1][0] != (home or first):
-            stages.append((home or first, []))
-        stages[-1][1].append(position)
-    return [(placement, tuple(positions)) for placement, positions in stages]
+    for position, rule in enumerate(said):
+        # In no stage of the client's, though no rule of its own put it there: it only stood behind one that is.
+        if homes[position] == CLIENT and position not in front and not (rule and rule.module != "*"):
+            homes[position] = next((homes[each] for each in range(position - 1, -1, -1) if homes[each] != CLIENT),
+                                   rules[-1].placement)  # fmt: skip
+    stages = [(CLIENT, front)] if front else []
+    return [*stages, *_fewest(graph, homes, set(front))]
+
+
+def _rule(node: Node, own: Sequence[str], rules: Sequence[Rule]) -> Rule | None:
+    """The rule that says where a node goes; None where none knows."""
+    by_weight = next((rule for key in own for rule in rules if rule.matches(key)), None)
+    if by_weight is not None or node.module is None:
+        return by_weight
+    return next(rule for rule in rules if rule.holds(node.module))
+
+
+def _fewest(graph: Graph, homes: Sequence[str], done: set[int]) -> list[tuple[str, tuple[int, ...]]]:
+    """The nodes that are not `done` in stages of one placement each, in an order in which none reads from a later one.
+
+    Each stage takes all that it can; which placement is the first is tried out. With two placements there is no way
+    with fewer stages.
+    """
+    firsts = dict.fromkeys(home for position, home in enumerate(homes) if position not in done)
+    return min((_greedy(graph, homes, set(done), first) for first in firsts), key=len, default=[])
+
+
+def _greedy(graph: Graph, homes: Sequence[str], done: set[int], placement: str) -> list[tuple[str, tuple[int, ...]]]:
+    stages: list[tuple[str, tuple[int, ...]]] = []
+    rest = [position for position in range(len(homes)) if position not in done]
+    while rest:
+        members: list[int] = []
+        for position in rest:
+            if homes[position] == placement and graph.predecessors[position] <= done:
+                members.append(position)
+                done.add(position)
+        rest = [position for position in rest if position not in done]
+        if members:
+            stages.append((placement, tuple(members)))
+        ready = (position for position in rest if graph.predecessors[position] <= done)
+        placement = homes[next(ready, 0)]
+    return stages
 
 
 def _front(graph: Graph, homes: Sequence[str], own: Sequence[Sequence[str]]) -> tuple[int, ...]:
@@ -116,11 +148,12 @@ def _front(graph: Graph, homes: Sequence[str], own: Sequence[Sequence[str]]) -> 
 
 
 def _check(graph: Graph, rules: Sequence[Rule]) -> None:
+    modules = {key.rpartition(".")[0] for key in graph.weights} | {node.module or "" for node in graph.nodes}
     for rule in rules:
-        if rule.module != "*" and not any(rule.matches(key) for key in graph.weights):
-            parts = [key.split(".") for key in graph.weights]
-            modules = {".".join(each[:end]) for each in parts for end in range(1, len(each))}
-            raise UnknownModule(rule.module, get_close_matches(rule.module, sorted(modules), n=3, cutoff=0.4))
+        if rule.module != "*" and not any(map(rule.holds, modules)):
+            parts = [module.split(".") for module in modules]
+            known = {".".join(each[:end]) for each in parts for end in range(1, len(each) + 1)} - {""}
+            raise UnknownModule(rule.module, get_close_matches(rule.module, sorted(known), n=3, cutoff=0.4))
 
 
 def _same(wanted: str, part: str) -> bool:

@@ -128,6 +128,14 @@ def test_each_stage_may_have_a_target_of_its_own(tmp_path: Path, cache: Path) ->
     ]
 
 
+def test_a_module_without_weights_is_a_stage_by_its_name(tmp_path: Path, cache: Path) -> None:
+    made("three", tmp_path / "whole.infc", Cutting(), cache)
+    config = made("three", tmp_path / "cut.infc", Cutting(split="backbone.1:a;*:b"), cache)
+    assert [stage.placement for stage in config.stages] == ["b", "a", "b"]
+    assert not config.targets[0].stages[1].slab.weights
+    equal(outputs(tmp_path / "whole.infc"), outputs(tmp_path / "cut.infc"))
+
+
 def test_one_model_on_two_kinds_of_devices(tmp_path: Path, cache: Path) -> None:
     missing = missing_device("vulkan")
     if missing:

@@ -18,7 +18,7 @@
 // SIZE: error: {{.*}}infer-partition: 'much' is no size, expected a number of bytes like 512MiB
 // NAMES: error: {{.*}}infer-partition: 1 stages and 2 placements
 // TWICE: error: {{.*}}infer-partition: placements must differ and not be empty, got a, a
-// NEAR: error: {{.*}}infer-partition: there is no module 'layr.0' with weights
+// NEAR: error: {{.*}}infer-partition: there is no module 'layr.0' that computes anything
 // NEAR: hint: did you mean layer.0
 // REST: error: {{.*}}infer-partition: the last rule must say where the rest goes
 // BOTH: error: {{.*}}infer-partition: split says all of it

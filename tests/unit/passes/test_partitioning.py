@@ -184,8 +184,32 @@ def test_a_weight_that_two_nodes_read_moves_neither() -> None:
     graph = Graph(nodes, (), {"layer.0.bias": 1, **{f"layer.{i}.weight": 1 for i in range(3)}})
     assert split_by_name(graph, parse_split("layer.0:a;*:b")) == [("a", (0,)), ("b", (1, 2))]
     shared = Graph(tuple(Node(f"n{i}", 0, ("layer.0.bias",)) for i in range(2)), (), {"layer.0.bias": 1})
-    with pytest.raises(ValueError, match="nothing tells it apart"):
+    with pytest.raises(ValueError, match="nothing else tells it apart"):
         split_by_name(shared, parse_split("layer.0:a;*:b"))
+
+
+def test_a_node_without_weights_goes_where_its_module_does() -> None:
+    """Whatever stands before it; and what is in no named module is the rest's."""
+    nodes = (
+        Node("mask", module=""),
+        Node("a", 0, ("a.w",), "a"),
+        Node("gelu", module="act"),
+        Node("softmax", module="layer.3.attention"),
+        Node("add", module=""),
+    )
+    values = (Value(1, 1, (2,)), Value(2, 1, (3,)), Value(0, 1, (3,)), Value(3, 1, (4,)))
+    graph = Graph(nodes, values, {"a.w": 1})
+    assert split_by_name(graph, parse_split("act:p;*:q")) == [("q", (0, 1)), ("p", (2,)), ("q", (3, 4))]
+    assert split_by_name(graph, parse_split("layer.2-3:p;*:q")) == [("q", (0, 1, 2)), ("p", (3,)), ("q", (4,))]
+    # The mask waits for its own kind: two stages are enough.
+    assert split_by_name(graph, parse_split("a:p;act:p;*:q")) == [("p", (1, 2)), ("q", (0, 3, 4))]
+    with pytest.raises(ValueError, match="module 'act' has no operation of its own"):
+        split_by_name(graph, parse_split("*:q;act:p;*:q"))
+
+
+def test_nothing_but_its_place_says_where_a_node_of_no_module_goes() -> None:
+    nodes = (Node("x"), Node("a", 0, ("a.w",)), Node("y"), Node("z", module=""), Node("y"))
+    assert split_by_name(Graph(nodes, (), {"a.w": 1}), parse_split("a:p;*:q")) == [("p", (0, 1, 2)), ("q", (3, 4))]
 
 
 def test_a_module_that_does_not_exist_is_told_with_near_names() -> None:
