@@ -4,8 +4,9 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -14,8 +15,11 @@ from hypothesis import strategies as st
 
 from infc.errors import ArtifactError
 from infc.runtime.artifact import Artifact, Form
+from infc.runtime.artifact.layout import pieces
 
 from support.artifacts import LINEAR, linear_weights, weight, write_artifact
+from support.pool import PATIENCE
+from support.stores import damage, fine_tune
 
 MODULE = bytes(range(256)) * 20
 Json = dict[str, Any]
@@ -99,6 +103,28 @@ def test_an_edited_module_is_noticed_by_check_only(tmp_path: Path, form: Form) -
     error = refused(path)
     assert module in error.message
     assert "vmfb" in error.message
+
+
+def test_of_several_damaged_chunks_the_first_is_named(tmp_path: Path) -> None:
+    path = fine_tune(tmp_path / "m", 0, chunks=4, form="dir")
+    with Artifact.open(path) as artifact:
+        chunks = artifact.build().stages[0].slab.chunks
+        for chunk in (chunks[0], chunks[-1]):  # the last one is small, and found out first
+            damage(artifact.blob(chunk).path)
+    assert chunks[0] in refused(path).message
+
+
+def test_several_blobs_are_hashed_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = Barrier(2)
+
+    def waiting(*arguments: Any) -> Generator[bytes, None, None]:
+        together.wait(PATIENCE)  # for another one that is being hashed
+        yield from pieces(*arguments)
+
+    monkeypatch.setattr("infc.runtime.artifact.reader.pieces", waiting)
+    with Artifact.open(fine_tune(tmp_path / "m.infc", 0, chunks=4)) as artifact:
+        assert artifact.blob_count % 2 == 0
+        artifact.check()
 
 
 def test_swapped_blobs(tmp_path: Path) -> None:
