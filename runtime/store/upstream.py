@@ -1,6 +1,8 @@
 """Where the blobs come from that a store does not have: another store, at any URL that fsspec reads."""
 
 from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -22,9 +24,10 @@ class Upstream:
 
     What it sends is believed only as far as it has the digest that was asked for.
 
+    Its file system is made when something is first read: who only computes on what is here already pays for none.
+
     Raises:
         UsageError: the URL names a chain of file systems, or holds a password.
-        ArtifactError: the URL's file system is unknown, or its package is not installed.
     """
 
     def __init__(self, url: str) -> None:
@@ -36,17 +39,23 @@ class Upstream:
                 f"the URL of {parts.hostname} holds a password, which the store would keep",
                 hint="give credentials in the way of the file system: its environment variables or its config file",
             )
-        import fsspec
-
         self.url = url.rstrip("/")
-        try:
-            self._files, self._root = fsspec.url_to_fs(self.url)
-        except (ValueError, ImportError, OSError) as error:
-            raise ArtifactError(
-                f"{url}: {error}", hint="the address of a store: a folder, or one that HTTP or fsspec reaches"
-            ) from error
         # Over HTTP a blob is one request, read as it comes: not every server sends ranges.
         self._options = {"block_size": 0} if parts.scheme in ("http", "https") else {}
+
+    @cached_property
+    def _opened(self) -> tuple[Any, str]:
+        """The file system, and where in it the store begins.
+
+        Raises:
+            ArtifactError: the URL's file system is unknown, or its package is not installed.
+        """
+        import fsspec
+
+        try:
+            return fsspec.url_to_fs(self.url)
+        except (ValueError, ImportError, OSError) as error:
+            raise ArtifactError(f"{self.url}: {error}", hint=_hint(error)) from error
 
     def models(self) -> dict[str, Descriptor]:
         """Its models by name.
@@ -98,7 +107,7 @@ class Upstream:
         return data
 
     def fetch(self, folder: Folder, blob: Descriptor) -> None:
-        """Brings a blob into a store. Content that is wrong is set aside, and asked for once more.
+        """Brings a blob into a store. Content that is wrong, or came in part, is set aside and asked for once more.
 
         Raises:
             ArtifactError: it cannot be read, or was wrong twice. The store has no blob of that name then.
@@ -124,14 +133,25 @@ class Upstream:
 
     def _pieces(self, name: str) -> Iterator[bytes]:
         """A file's content, a few megabytes at a time."""
+        files, root = self._opened
         try:
-            with self._files.open(f"{self._root}/{name}", "rb", **self._options) as file:
+            with files.open(f"{root}/{name}", "rb", **self._options) as file:
                 while piece := bytes(file.read(_PIECE)):
                     yield piece
         except InfcError:
             raise
         except Exception as error:  # every file system has errors of its own
-            raise ArtifactError(
-                f"cannot read {self.url}/{name}: {type(error).__name__}: {error}",
-                hint="is it a store, and reachable from here?",
-            ) from error
+            what = f"cannot read {self.url}/{name}: {type(error).__name__}: {error}"
+            # A transfer that broke, or that the file system's own checksum refuses, is one of wrong content.
+            kind = ArtifactError if isinstance(error, OSError) else Mismatch
+            raise kind(what, hint=_hint(error)) from error
+
+
+def _hint(error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return "the file system's package is not installed; for s3 `pip install 'infc[s3]'`, for https aiohttp"
+    if isinstance(error, ValueError):
+        return "the address of a store: a folder, or one that HTTP or fsspec reaches"
+    if isinstance(error, PermissionError) or "credentials" in str(error).lower():
+        return "it wants credentials that may read there; for s3 AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret"
+    return "is it a store, and reachable from here?"

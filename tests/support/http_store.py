@@ -44,7 +44,7 @@ class Server:
 
     @contextmanager
     def running(self) -> "Generator[Server]":
-        thread = Thread(target=self.server.serve_forever)
+        thread = Thread(target=self.server.serve_forever, args=(0.01,))  # looks that often whether it is to end
         thread.start()
         try:
             yield self
