@@ -7,7 +7,7 @@ from itertools import takewhile
 from ..runtime.artifact import Dim
 from ..runtime.artifact import signature as sig
 from .annotations import Annotations, ClassView
-from .names import class_name, unique
+from .names import class_name, method_names, unique
 from .service import ServiceMethod
 from .tensor_view import TensorView, tensor_views
 
@@ -64,9 +64,7 @@ def method_views(
     taken = {stem, f"Async{stem}"}
     classes: list[ClassView] = []
     # `main` is what the compiler calls the one entry point; in Python a model's is `forward`.
-    names = unique(
-        ("forward" if each.name == "main" else each.name for each in (one.method for one in methods)), fallback="method"
-    )
+    names = method_names("forward" if each.name == "main" else each.name for each in (one.method for one in methods))
     constants = unique((name.upper() for name in names), fallback="METHOD")
     views: list[MethodView] = []
     for method, name, constant in zip(methods, names, constants, strict=True):

@@ -12,9 +12,11 @@ from collections.abc import Iterable
 # What the generated modules use by name.
 _CONSTANTS = {"DEFAULT_POOL", "DEFAULT_TIMEOUT", "INFER", "INTERFACE", "MODEL", "OPTIONS"}
 _TYPING = {"Any", "NDArray", "NamedTuple", "Self", "TracebackType", "TypedDict"}
-_CLASSES = {"Method", "Record", "Request", "Response", "Spec"} | _TYPING
+_CLASSES = {"AsyncFronted", "Fronted", "Method", "Path", "Record", "Request", "Response", "Spec"} | _TYPING
 _FUNCTIONS = {"annotations", "close", "dataclass", "grpc", "np"}
 _LOCALS = {"call", "limit", "message", "metadata", "response", "self", "sizes", "timeout"}
+# Types of the annotations in the client classes: a method of one of these names would stand for it there.
+_TYPES = {"bool", "dict", "float", "int", "list", "object", "str", "tuple", "type"}
 _USED = _CONSTANTS | _CLASSES | _FUNCTIONS | _LOCALS
 
 
@@ -38,6 +40,11 @@ def class_name(text: str) -> str:
     if not name or name[0].isdigit():
         name = f"Model{name}"
     return f"{name}Model" if _reserved(name) or hasattr(builtins, name) else name
+
+
+def method_names(texts: Iterable[str]) -> list[str]:
+    """Names of methods, different ones for different texts, in their order."""
+    return unique((f"{text}_method" if text in _TYPES else text for text in texts), fallback="method")
 
 
 def unique(texts: Iterable[str], *, fallback: str) -> list[str]:

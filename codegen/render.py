@@ -113,6 +113,8 @@ def _environment() -> Environment:
     environment.filters["toml"] = _toml
     environment.filters["spec"] = _spec
     environment.filters["layout"] = layout
+    environment.filters["explode"] = _explode
+    environment.filters["arguments"] = _arguments
     return environment
 
 
@@ -175,6 +177,34 @@ def layout(value: object, indent: int, before: int = 0) -> str:
     inner = " " * (indent + 4)
     lines = "".join(f"{inner}{layout(item, indent + 4)},\n" for item in items)
     return f"(\n{lines}{' ' * indent})"
+
+
+def _explode(annotation: str, indent: int, before: int) -> str:
+    """A generic type, or a list, as code: a part a line where one line is too short for all of them."""
+    if indent + before + len(annotation) < _WIDTH or "[" not in annotation:
+        return annotation
+    name, _, rest = annotation.partition("[")
+    parts = [""]
+    depth = 0
+    for char in rest[:-1]:
+        depth += {"[": 1, "]": -1}.get(char, 0)
+        if char == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += char
+    inner = " " * (indent + 4)
+    lines = "".join(f"{inner}{_explode(part.strip(), indent + 4, 1)},\n" for part in parts)
+    return f"{name}[\n{lines}{' ' * indent}]"
+
+
+def _arguments(names: list[str], indent: int, before: int) -> str:
+    """A list as the only argument of a call, as wide as the line lets it be."""
+    line, inner = f"[{', '.join(names)}]", " " * (indent + 4)
+    if indent + before + len(line) <= _WIDTH - 2:
+        return line
+    if len(inner) + len(line) > _WIDTH:
+        line = "\n".join(["[", *(f"{inner}    {name}," for name in names), f"{inner}]"])
+    return f"\n{inner}{line}\n{' ' * indent}"
 
 
 def _toml(value: object) -> str:

@@ -20,6 +20,7 @@ from infc.runtime.artifact import Dim, Interface
 
 from support.configs import MODELS, service, tensor
 from support.signatures import method
+from support.strange import STRANGE
 
 GOLDEN = Path(__file__).with_name("golden")
 POOL = "127.0.0.1:8500"
@@ -84,9 +85,14 @@ def test_files_are_what_they_were(case: str) -> None:
     assert found == files
 
 
-def test_they_are_clean_under_strict_types_and_ruff(tmp_path: Path) -> None:
-    for case in SERVICES:
-        for name, data in files_of(case).items():
+def test_they_are_clean_under_strict_types_and_ruff_and_can_be_imported(tmp_path: Path) -> None:
+    strange = {case: package_files(view(each, None), POOL) for case, each in STRANGE.items()}
+    # Names that a package with a front uses beside the others'.
+    strange |= {
+        f"{case}_front": package_files(view(STRANGE[case], None), POOL, FRONT) for case in ("fields", "scalars")
+    }
+    for case, files in ({case: files_of(case) for case in SERVICES} | strange).items():
+        for name, data in files.items():
             path = tmp_path / "golden" / case / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
@@ -98,3 +104,14 @@ def test_they_are_clean_under_strict_types_and_ruff(tmp_path: Path) -> None:
     ):
         done = subprocess.run([sys.executable, "-m", *command], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run([sys.executable, "-c", IMPORT_ALL], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+IMPORT_ALL = """
+import importlib, pathlib, sys
+for folder in pathlib.Path("golden").glob("*/*_client"):
+    sys.path.insert(0, str(folder.parent))
+    importlib.import_module(folder.name)
+    del sys.path[0], sys.modules[folder.name]
+"""

@@ -21,6 +21,7 @@ from infc.runtime.artifact import signature as sig
 
 from support.configs import MODELS, service, tensor
 from support.signatures import method
+from support.strange import STRANGE
 
 RICH = Service(
     "open-inference",
@@ -33,7 +34,7 @@ RICH = Service(
         ),
     ),
 )
-SERVICES = {case: service(case) for case in MODELS} | {"rich": RICH}
+SERVICES = {case: service(case) for case in MODELS} | {"rich": RICH} | STRANGE
 
 
 def compiled(view_of: Service, folder: Path) -> FileDescriptorSet:
