@@ -10,7 +10,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
-from typing import cast
+from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -106,15 +106,16 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 (this is Python and TOML; the filters below quote for them)
     )
-    environment.filters["literal"] = _literal
-    environment.filters["plain"] = _plain
-    environment.filters["sentence"] = _sentence
-    environment.filters["comment"] = _comment
-    environment.filters["toml"] = _toml
-    environment.filters["spec"] = _spec
-    environment.filters["layout"] = layout
-    environment.filters["explode"] = _explode
-    environment.filters["arguments"] = _arguments
+    filters: Any = environment.filters
+    filters["literal"] = _literal
+    filters["plain"] = _plain
+    filters["sentence"] = _sentence
+    filters["comment"] = _comment
+    filters["toml"] = _toml
+    filters["spec"] = _spec
+    filters["layout"] = layout
+    filters["explode"] = _explode
+    filters["arguments"] = _arguments
     return environment
 
 
