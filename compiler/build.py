@@ -4,7 +4,7 @@ import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from torch_mlir import ir
@@ -170,7 +170,9 @@ def uses_of(parts: Sequence[Part]) -> tuple[WeightUse, ...]:
     """The weights that the parts read, each once, in the order in which the first of them does."""
     found: dict[str, WeightUse] = {}
     for use in itertools.chain.from_iterable(part.lowered.uses for part in parts):
-        if found.setdefault(use.key, use) != use:
+        first = found.setdefault(use.key, use)
+        found[use.key] = replace(first, by_rows=first.by_rows and use.by_rows)
+        if replace(first, by_rows=use.by_rows) != use:
             raise CompileError(
                 f"weight {use.key!r} is read in two layouts, {found[use.key].layout} and {use.layout}",
                 hint="this is a mistake of infc's: please report it, with --save-temps",

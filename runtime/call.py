@@ -15,7 +15,7 @@ from .targets import STATUS_ERRORS
 
 
 class Call:
-    """The values of one call of a method.
+    """The values of one call of a method, `entry`.
 
     A value has one owner: what a stage is given is its own, to be written into, and is forgotten here. Where others
     read it later, a copy is given.
@@ -23,7 +23,7 @@ class Call:
 
     def __init__(self, entry: Entry, arrays: Sequence[np.ndarray], sizes: Mapping[str, int]) -> None:
         """Takes the inputs, checked and in the method's order; `sizes` are those of its dims."""
-        self._entry = entry
+        self.entry = entry
         self._sizes = sizes
         self._full = sizes
         self._way = entry.legs[0].ways[0]
@@ -44,7 +44,7 @@ class Call:
         stage = leg.stage
         try:
             arguments = [self._take(take, leg) for take in leg.takes]
-            way = self._way if len(self._entry.legs) == 1 else leg.ways[0]
+            way = self._way if len(self.entry.legs) == 1 else leg.ways[0]
             results = stage.call(way, arguments, len(leg.gives))
         except STATUS_ERRORS as error:
             raise ExecutorFailed(f"{self._who(leg)} failed: {first_line(error)}", hint=COMPARE) from error
@@ -58,14 +58,14 @@ class Call:
         Raises:
             ExecutorFailed: an output is not what the interface says.
         """
-        whole = {output.name: self._read(output) for output in self._entry.outputs}
+        whole = {output.name: self._read(output) for output in self.entry.outputs}
         if self._full == self._sizes:
             return whole
-        return {output.name: _cut(whole[output.name], output, self._sizes) for output in self._entry.outputs}
+        return {output.name: _cut(whole[output.name], output, self._sizes) for output in self.entry.outputs}
 
     def _who(self, leg: Leg) -> str:
-        method = self._entry.method.name
-        return method if len(self._entry.legs) == 1 else f"stage {leg.stage.name!r} of {method}"
+        method = self.entry.method.name
+        return method if len(self.entry.legs) == 1 else f"stage {leg.stage.name!r} of {method}"
 
     def _take(self, take: Take, leg: Leg) -> Any:
         value, target = self._values[take.place], leg.stage.device

@@ -1,6 +1,6 @@
 """What a call of a method needs, looked up once: the form of its values, and the way that they take through stages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from .artifact import Method, Ref, Wiring
 from .forms import Form, form_of
 from .loaded import LoadedStage, Way
+from .memory.rows import Table, tables
 from .shapes import sized
 
 
@@ -57,6 +58,7 @@ class Entry:
     outputs: tuple[Output, ...]
     count: int
     names: Mapping[str, int]  # the places of the inputs
+    tables: Mapping[str, Table]  # of which inputs name rows, by their keys
 
     @staticmethod
     def of(method: Method, wiring: Wiring, stages: Mapping[str, LoadedStage]) -> "Entry":
@@ -88,7 +90,8 @@ class Entry:
             Output(spec.name, spec.shape, form_of(spec.dtype), own, origins[own], own in at[:number])
             for number, (spec, own) in enumerate(zip(method.outputs, at, strict=True))
         )
-        return Entry(method, tuple(reversed(legs)), outputs, len(forms), names)
+        legs.reverse()
+        return Entry(method, tuple(legs), outputs, len(forms), names, dict(_tables(method, legs)))
 
     def way(self, arrays: Sequence[np.ndarray], sizes: Mapping[str, int]) -> Way:
         """The first of a single stage's that takes these inputs; one takes all that are in range, as the validator has
@@ -103,6 +106,12 @@ class Entry:
     def padded(self, arrays: Sequence[np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
         """The inputs with zeros behind them, up to the sizes given."""
         return [_padded(each, sized(spec, sizes)) for spec, each in zip(self.method.inputs, arrays, strict=True)]
+
+
+def _tables(method: Method, legs: Sequence[Leg]) -> Iterator[tuple[str, Table]]:
+    for leg in legs:
+        given = [(take.place, method.inputs[take.place]) for take in leg.takes if take.origin is None]
+        yield from tables(given, leg.stage.layout, leg.stage.weights.address)
 
 
 def _padded(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -11,9 +11,10 @@ from infc.errors import ArtifactError, ExecutorFailed
 
 from .artifact import CHUNK_SIZE, Artifact, ModuleBuild, StageBuild
 from .devices import Device, instance
-from .memory import Mapping
+from .memory import Mapping, kernel
 from .memory.loading import LoadedSlab
 from .memory.pages import MapSlab, map_files
+from .memory.rows import order_of_need
 from .targets import STATUS_ERRORS
 
 rt: Any = iree.runtime  # its stubs are incomplete
@@ -35,15 +36,15 @@ class LoadedStage:
     """A stage on its device. Calls from several threads run one after the other.
 
     On the CPU, loading copies no weight: the module computes on the pages of the artifact's file, which all processes
-    share. Any other device gets a copy in its own memory. `weights` are the mapped chunks of its slab, `chunks` their
-    digests in their order, `users` how many sessions it is loaded for.
+    share. Any other device gets a copy in its own memory. `weights` are the mapped chunks of its slab, `layout` what
+    lies where in them, `chunks` their digests in their order, `users` how many sessions it is loaded for.
     """
 
     def __init__(self, artifact: Artifact, build: StageBuild, device: Device, map_slab: MapSlab = map_files) -> None:
-        """Maps the weights and loads each method's first module, the others when they are first needed.
+        """Maps weights and modules. `load` comes next, so that the weights may be on their way meanwhile.
 
         Raises:
-            ArtifactError: a module that does not load.
+            ArtifactError: one is missing or cannot be mapped.
         """
         self.name = build.stage
         self.device = device
@@ -51,9 +52,12 @@ class LoadedStage:
         self._counting = Lock()
         self._where = f"{artifact.path}: stage {build.stage!r}"
         self.chunks = build.slab.chunks
+        self.layout = build.slab
         self._chunks = [artifact.blob(chunk) for chunk in build.slab.chunks]
         self.weights = map_slab(artifact, build.slab.chunks)
         self._code = {module.module: map_files(artifact, [module.module]) for module in build.modules}
+        for code in self._code.values():
+            kernel.read_ahead(code.address, code.length)
         self._contexts: dict[str, tuple[Any, Any]] = {}
         self._index = rt.ParameterIndex()
         if build.slab.length:
@@ -65,13 +69,26 @@ class LoadedStage:
         self._ways = {
             method: tuple(Way(module) for module in build.modules if module.method == method) for method in methods
         }
-        for ways in self._ways.values():
-            self._load(ways[0])
 
-    @property
-    def slab(self) -> LoadedSlab:
-        """Where the mapped chunks lie in their files; as long as it lives, they stay mapped."""
-        return LoadedSlab(self._chunks, self.weights.address, self.weights.view())
+    def load(self) -> None:
+        """Loads each method's first module, where that is not done; the others when they are first needed.
+
+        Raises:
+            ArtifactError: a module that does not load.
+        """
+        firsts = [ways[0] for ways in self._ways.values()]
+        if all(way.function for way in firsts):
+            return  # another session's, which may be in the middle of a call
+        with self._calls:
+            for way in firsts:
+                if way.function is None:
+                    self._load(way)
+
+    def slab(self, last: Collection[str]) -> LoadedSlab:
+        """Where the mapped chunks lie in their files; as long as it lives, they stay mapped. `last` has the keys of
+        weights that are needed after all others."""
+        order = order_of_need(self.layout, last)
+        return LoadedSlab(self._chunks, order, self.weights.address, self.weights.view())
 
     def release(self, chunks: Collection[str]) -> None:
         """See `Session.release`."""

@@ -10,7 +10,6 @@ import numpy as np
 
 from .call import Call
 from .entries import Entry
-from .inputs import checked_call
 from .session import Session
 
 Outputs = dict[str, np.ndarray]
@@ -71,10 +70,10 @@ class Pipeline:
         """
         if self._closed:
             raise ValueError("the pipeline is closed")
-        entry = self._session.entry(method)
-        item = _Item(entry, Call(entry, *checked_call(entry.method, inputs)), 0, Future(), left or _nothing)
+        call = self._session.begin(inputs, method)
+        item = _Item(call.entry, call, 0, Future(), left or _nothing)
         self._room.acquire()
-        self._queues[entry.legs[0].stage.name].put(item)
+        self._queues[call.entry.legs[0].stage.name].put(item)
         return item.future
 
     def close(self) -> None:

@@ -34,12 +34,13 @@ class Session:
     def __init__(self, config: Config, stages: Mapping[str, LoadedStage], *, load: bool = True) -> None:
         """A session over stages that are loaded, by their names. It closes them."""
         self.stages = dict(stages)
-        self.loading = Loading(*(stage.slab for stage in stages.values()))
-        if load:
-            self.loading.start()
         wirings = {wiring.method: wiring for wiring in config.wiring}
         methods = config.interface.methods
         self._entries = {method.name: Entry.of(method, wirings[method.name], self.stages) for method in methods}
+        tables = {key for entry in self._entries.values() for key in entry.tables}
+        self.loading = Loading(*(stage.slab(tables) for stage in stages.values()))
+        if load:
+            self.loading.start()
         self._default = methods[0].name
         self._closed = False
 
@@ -85,7 +86,14 @@ class Session:
             for each in loaded.values():
                 each.close()
             raise
-        return Session(artifact.config, loaded, load=load)
+        session = Session(artifact.config, loaded, load=load)
+        try:
+            for stage in session.stages.values():
+                stage.load()
+        except BaseException:
+            session.close()
+            raise
+        return session
 
     def run(self, inputs: Mapping[str, np.ndarray], method: str | None = None) -> dict[str, np.ndarray]:
         """One call.
@@ -103,11 +111,19 @@ class Session:
             ArtifactError: no such method.
             ExecutorFailed: the model itself failed; names the stage where there are several.
         """
-        entry = self.entry(method)
-        call = Call(entry, *checked_call(entry.method, inputs))
-        for leg in entry.legs:
+        call = self.begin(inputs, method)
+        for leg in call.entry.legs:
             call.advance(leg)
         return call.finish()
+
+    def begin(self, inputs: Mapping[str, np.ndarray], method: str | None = None) -> Call:
+        """A call before its first stage. What `run` takes and raises, but for what stages raise."""
+        entry = self.entry(method)
+        arrays, sizes = checked_call(entry.method, inputs)
+        if entry.tables and self.loading.running:
+            for table in entry.tables.values():
+                table.want(arrays[table.place])
+        return Call(entry, arrays, sizes)
 
     def entry(self, method: str | None = None) -> Entry:
         """An entry point by name, the first by default.

@@ -24,12 +24,12 @@ class SharedStages:
         self._changing = Lock()
 
     def load(self, artifact: Artifact, build: StageBuild, device: Device, map_slab: MapSlab = map_files) -> LoadedStage:
-        """The stage, loaded if no other session has it. Each `load` wants one `close` of what it returns.
+        """The stage, mapped if no other session has it. Each `load` wants one `close` of what it returns.
 
         `map_slab` as for `Session.attach`.
 
         Raises:
-            ArtifactError: a module that does not load.
+            ArtifactError: a blob is missing or cannot be mapped.
         """
         key = stage_digest(build, artifact.config.toolchain), device.uri
         with self._changing:

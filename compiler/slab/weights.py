@@ -11,6 +11,7 @@ from ...dialects.infer import Weight
 from ...dialects.layout import Mmt4d, parse_layout
 from ...dialects.transforms import Transform
 from ...passes.derive import recipe
+from ...passes.rows import read_by_rows
 from ...passes.walk import operations
 from ...runtime.artifact import WeightData
 from ..frontend.dtypes import TORCH_DTYPES
@@ -59,13 +60,14 @@ class WeightTable:
                 shape=use.shape,
                 layout=use.layout,
                 data=_nibbles(packed) if use.element == "i4" else packed,
+                by_rows=use.by_rows,
             )
 
 
 @dataclass(frozen=True)
 class WeightUse:
     """A weight as the lowered program reads it: `shape` elements of MLIR's type `element`. `source` is the key of the
-    tensor that `transforms` make it of."""
+    tensor that `transforms` make it of. `by_rows`: see `read_by_rows`."""
 
     key: str
     digest: str
@@ -74,11 +76,13 @@ class WeightUse:
     source: str
     element: str
     transforms: tuple[Transform, ...] = ()
+    by_rows: bool = False
 
 
 def weight_uses(module: ir.Operation) -> list[WeightUse]:
     """The weights that the program reads, each key once, in the order of their first use in a forward pass."""
     found: dict[str, WeightUse] = {}
+    rows = read_by_rows(module)
     for op in operations(module):
         for value in op.operands:
             owner = value.owner
@@ -91,7 +95,7 @@ def weight_uses(module: ir.Operation) -> list[WeightUse]:
                 source, transforms = recipe(weight)
                 shape, element = tuple(kind.shape), str(kind.element_type)
                 found[key] = WeightUse(
-                    key, weight.digest.value, weight.layout.value, shape, source, element, transforms
+                    key, weight.digest.value, weight.layout.value, shape, source, element, transforms, key in rows
                 )
     return list(found.values())
 

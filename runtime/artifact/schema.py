@@ -88,7 +88,8 @@ class SlabWeight(Struct, frozen=True, kw_only=True):
 
     `key` is the parameter's name in the compiled module, `digest` that of the logical tensor (dtype, shape and
     contents, before packing), `layout` the packing that was applied to it (`row_major`, or `mmt4d[16,1]`), `offset`
-    and `length` are in bytes from the start of the slab.
+    and `length` are in bytes from the start of the slab. `by_rows`: each call reads only the rows that an input names,
+    as of an embedding table.
     """
 
     key: str
@@ -98,6 +99,7 @@ class SlabWeight(Struct, frozen=True, kw_only=True):
     layout: str
     offset: int
     length: int
+    by_rows: bool = False
 
 
 class Slab(Struct, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ class WeightData:
     shape: tuple[int, ...]
     layout: str
     data: Bytes
+    by_rows: bool = False
 
     def view(self) -> memoryview:
         """The bytes, without a copy.
@@ -120,6 +121,7 @@ class SlabBuilder:
             layout=weight.layout,
             offset=self._length,
             length=len(data),
+            by_rows=weight.by_rows,
         )
         self._append(data)
 

@@ -6,6 +6,7 @@ confirmed by the name in the header before it. Whatever does not fit makes the c
 """
 
 import os
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -61,6 +62,19 @@ def _name(blob: Descriptor) -> str:
 def _confirmed(fd: int, members: dict[str, Blob]) -> bool:
     """Whether the header before each place carries the member's name and the tar goes on in the order expected."""
     in_order = all(one.offset + one.length <= other.offset for one, other in pairwise(members.values()))
+    if in_order:
+        _read_ahead(fd, [blob.offset - BLOCK for blob in members.values()])
     return in_order and all(
         os.pread(fd, len(name) + 1, blob.offset - BLOCK) == name.encode() + b"\0" for name, blob in members.items()
     )
+
+
+def _read_ahead(fd: int, headers: Sequence[int]) -> None:
+    """Has the disk read headers at the same time: of a cold file, one after the other takes longer than all else."""
+    try:
+        os.preadv(fd, [bytearray(BLOCK)], headers[len(headers) // 2], os.RWF_NOWAIT)
+    except BlockingIOError:  # not in the page cache, and so the others are not either
+        for header in headers:
+            os.posix_fadvise(fd, header, BLOCK, os.POSIX_FADV_WILLNEED)
+    except OSError:  # a file system that cannot say
+        return

@@ -82,6 +82,11 @@ def bring(address: int, length: int) -> bool:
     return _libc.madvise(address, length, _MADV_POPULATE_READ) == 0
 
 
+def read_ahead(address: int, length: int) -> None:
+    """Asks the kernel to read a mapped range of a file, which begins on a page, and does not wait for it."""
+    _libc.madvise(address, length, mmap.MADV_WILLNEED)
+
+
 def drop(fd: int, offset: int, length: int) -> None:
     """Asks the kernel to drop a range of a file from the page cache. What any process has mapped stays."""
     os.posix_fadvise(fd, offset, length, os.POSIX_FADV_DONTNEED)

@@ -16,9 +16,11 @@ from . import kernel
 
 @dataclass(frozen=True, slots=True)
 class LoadedSlab:
-    """A slab that is mapped whole: its chunks' places in their files, in the slab's order, and its pages."""
+    """A slab that is mapped whole: its chunks' places in their files, and its pages. `order` has the chunks' numbers in
+    the order in which they are needed."""
 
     chunks: Sequence[Blob]
+    order: Sequence[int]
     address: int
     pages: memoryview  # as long as it lives they stay mapped, whoever closes the mapping meanwhile
 
@@ -26,10 +28,10 @@ class LoadedSlab:
 class Loading:
     """Reads weights into memory in the background, chunk by chunk, in the order in which a forward pass needs them.
 
-    That is the order in which they lie in a slab. So the first layers compute while the weights of the later ones are
-    still coming in. What is in memory already is not touched again: for a warm slab all there is to do is to ask the
-    kernel, off the caller's thread. No result depends on any of it: a chunk that cannot be read is left to whoever
-    touches it. All loadings of a process together read no more than the system has memory for: the first ones first.
+    So the first layers compute while the weights of the later ones are still coming in. What is in memory already is
+    not touched again: for a warm slab all there is to do is to ask the kernel, off the caller's thread. No result
+    depends on any of it: a chunk that cannot be read is left to whoever touches it. All loadings of a process together
+    read no more than the system has memory for: the first ones first.
 
     Args:
         slabs: those of all stages, the first stage's first.
@@ -59,6 +61,11 @@ class Loading:
         if self._thread.ident is not None:
             self._thread.join()
 
+    @property
+    def running(self) -> bool:
+        """Whether there may be weights that are not in memory, and are on their way."""
+        return self._thread.is_alive()
+
     def _run(self) -> None:
         slabs, self._slabs = self._slabs, ()  # their pages are to go with the session, not with this object
         room = available() - sum(other._size for number, other in list(_claims.items()) if number < self._number)
@@ -71,13 +78,15 @@ class Loading:
 
 
 def absent(slab: LoadedSlab) -> Iterator[tuple[int, int]]:
-    """Addresses and lengths of the chunks that are not wholly in memory; of all where the kernel does not say."""
-    ends = accumulate((chunk.length for chunk in slab.chunks), initial=slab.address)
-    places = zip(slab.chunks, ends, strict=False)
-    for path, group in groupby(places, key=lambda place: place[0].path):  # one file in a tar, many in a directory
+    """Addresses and lengths of the chunks that are not wholly in memory, in the order in which they are needed; of all
+    where the kernel does not say."""
+    addresses = list(accumulate((chunk.length for chunk in slab.chunks), initial=slab.address))
+    needed = [slab.chunks[number] for number in slab.order]
+    groups = groupby(zip(needed, slab.order, strict=True), key=lambda place: place[0].path)
+    for path, group in groups:  # one file in a tar, many in a directory
         chunks = list(group)
         wanted = _absent(path, [chunk for chunk, _ in chunks])
-        yield from ((address, chunk.length) for chunk, address in chunks if chunk in wanted)
+        yield from ((addresses[number], chunk.length) for chunk, number in chunks if chunk in wanted)
 
 
 def _absent(path: Path, chunks: Sequence[Blob]) -> Collection[Blob]:

@@ -50,6 +50,12 @@ def tagger() -> tuple[nn.Module, dict[str, torch.Tensor]]:
     return Tagger(), {"ids": torch.randint(0, 50, (1, 7)), "mask": torch.rand(1, 7) > 0.3}
 
 
+def lookup() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+    """A table of 5 MB, of which a call reads a few rows, and a layer; ids i64[1, 6] to f32[1, 6, 8]."""
+    torch.manual_seed(5)
+    return nn.Sequential(nn.Embedding(20_000, 64), nn.Linear(64, 8)), (torch.randint(0, 20_000, (1, 6)),)
+
+
 class Weighted(nn.Module):
     """Parameters that a call may leave out."""
 

@@ -11,8 +11,9 @@ import torch
 
 from infc.compiler import CompileOptions, compile_model
 from infc.errors import CompileError
-from infc.runtime.artifact import Artifact
+from infc.runtime.artifact import CHUNK_SIZE, Artifact
 from infc.runtime.artifact import signature as sig
+from infc.runtime.memory import kernel
 from infc.runtime.session import Session
 
 from support import models
@@ -97,6 +98,26 @@ def test_linear_layers_are_packed_and_the_program_holds_no_weight(tmp_path: Path
     assert weights["0.weight"].layout == "mmt4d[16,1]"
     assert weights["0.weight"].shape == (3, 10, 16, 1)
     assert weights["0.bias"].layout == "row_major"
+
+
+def test_a_table_of_which_a_call_reads_a_few_rows_comes_last_and_its_rows_at_once(tmp_path: Path) -> None:
+    compiled("lookup", tmp_path / "lookup.infc")
+    module, (ids,) = models.lookup()
+    with Artifact.open(tmp_path / "lookup.infc") as artifact:
+        slab = artifact.build().stages[0].slab
+        with (tmp_path / "lookup.infc").open("rb") as file:
+            kernel.drop(file.fileno(), 0, 0)
+        with Session.attach(artifact) as session:
+            tables = session.entry().tables
+            order = session.stages["main"].slab(tables).order
+            [answer] = session.run({spec.name: ids.numpy() for spec in session.entry().method.inputs}).values()
+    with torch.no_grad():
+        np.testing.assert_allclose(answer, module(ids).numpy(), rtol=1e-4, atol=1e-5)
+    assert [weight.key for weight in slab.weights if weight.by_rows] == ["0.weight"] == list(tables)
+    [table] = [weight for weight in slab.weights if weight.by_rows]
+    others = {weight.offset // CHUNK_SIZE for weight in slab.weights if weight is not table}
+    assert set(order[: len(others)]) == others
+    assert len(order) == len(slab.chunks) > len(others)
 
 
 def _padding(artifact: Artifact) -> int:
