@@ -10,7 +10,7 @@ from infc.errors import ArtifactError
 
 from ..artifact import CHUNK_SIZE
 from . import kernel
-from .mapping import place, reserve, unmap
+from .mapping import place, reserve, room_for, unmap
 
 
 class ArenaMapping:
@@ -36,6 +36,8 @@ class ArenaMapping:
 
     def __init__(self, arena: int, slots: Sequence[int], length: int, *, where: str, sealed: bool = False) -> None:
         self.length = length
+        runs = _runs(slots)
+        room_for(len(runs), where)
         size = len(slots) * CHUNK_SIZE
         base = reserve(size + CHUNK_SIZE, where)
         self.address = -(-base // CHUNK_SIZE) * CHUNK_SIZE
@@ -45,7 +47,7 @@ class ArenaMapping:
         # It lives as long as the pages: without it, what is not there would read as zeros.
         weakref.finalize(self._bytes, os.close, self.faults).atexit = False
         at = self.address
-        for run in _runs(slots):
+        for run in runs:
             place(at, len(run) * CHUNK_SIZE, arena, run[0] * CHUNK_SIZE, where)
             at += len(run) * CHUNK_SIZE
         if not size:

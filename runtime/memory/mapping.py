@@ -7,6 +7,8 @@ import ctypes
 import mmap
 import os
 import weakref
+from pathlib import Path
+from threading import RLock
 
 from infc.errors import ArtifactError
 
@@ -23,6 +25,39 @@ _libc.mmap.argtypes = [
     ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_int64,
 ]  # fmt: skip
 _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+
+
+# The kernel bounds how many mappings a process has, and what comes beyond it fails wherever it may be: in an allocator,
+# in a thread's start. So the last of them are left to those who cannot say what is wrong.
+LIMIT = Path("/proc/sys/vm/max_map_count")
+_LEFT = 16  # one of so many is not for weights
+_placed = 0
+_counting = RLock()
+
+
+def room_for(parts: int, where: str) -> None:
+    """Looks whether this process may have so many mappings more, before any of them is made.
+
+    Raises:
+        ArtifactError: it may not. Says how many it has, and what the limit is.
+    """
+    limit = int(LIMIT.read_text())
+    if _placed + parts < limit // _LEFT:  # of no more than a few beside ours: counting them takes longer than attaching
+        return
+    with Path("/proc/self/maps").open("rb") as maps:
+        have = sum(1 for _ in maps)
+    if have + parts > limit - limit // _LEFT:
+        raise ArtifactError(
+            f"{where}: its weights are {parts} mappings; this process has {have}, and the system's limit is {limit}",
+            hint="raise it (`sysctl vm.max_map_count`), serve fewer models, or `--backend arena`, which needs few",
+        )
+
+
+def _counted(parts: int) -> None:
+    global _placed
+    # Reentrant, because giving back may come in the middle of it; what is then lost counts too much, not too little.
+    with _counting:
+        _placed += parts
 
 
 def reserve(length: int, where: str) -> int:
@@ -46,6 +81,11 @@ def place(address: int, length: int, fd: int, offset: int, where: str) -> None:
 def unmap(address: int, length: int) -> None:
     """Gives addresses back."""
     _libc.munmap(address, length)
+
+
+def _give_back(address: int, length: int, parts: list[int]) -> None:
+    unmap(address, length)
+    _counted(-parts[0])
 
 
 def _mmap(address: int | None, length: int, protection: int, flags: int, fd: int, offset: int, where: str) -> int:
@@ -84,8 +124,9 @@ class Mapping:
         reserved = -(-length // mmap.PAGESIZE) * mmap.PAGESIZE
         self._base = reserve(reserved, where)
         self._bytes = (ctypes.c_ubyte * length).from_address(self._base)
+        self._parts = [0]  # shared with what gives the addresses back
         # Not at exit: IREE's own threads and objects may still look at the pages then.
-        weakref.finalize(self._bytes, unmap, self._base, reserved).atexit = False
+        weakref.finalize(self._bytes, _give_back, self._base, reserved, self._parts).atexit = False
 
     def append(self, fd: int, *ranges: tuple[int, int]) -> None:
         """Maps ranges of a file, each an offset and a length in bytes, one behind the other, behind what is there.
@@ -121,6 +162,8 @@ class Mapping:
             # Shared, not private: a descriptor that was opened read-only then rules out a writable mapping for good.
             place(self._base + self._filled, length, fd, offset, self._where)
             self._filled += length
+            self._parts[0] += 1
+            _counted(1)
 
     @property
     def address(self) -> int:

@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Protocol
 
 from ..artifact import Artifact
-from .mapping import Mapping
+from .mapping import Mapping, room_for
 
 
 class Pages(Protocol):
@@ -43,8 +43,9 @@ def map_files(artifact: Artifact, digests: Sequence[str]) -> Mapping:
     """Blobs one after the other in memory, mapped from where they lie.
 
     Raises:
-        ArtifactError: one is missing or cannot be mapped.
+        ArtifactError: one is missing or cannot be mapped, or this process has no room for so many mappings.
     """
+    room_for(len(digests), str(artifact.path))
     blobs = [artifact.blob(digest) for digest in digests]
     mapping = Mapping(sum(blob.length for blob in blobs), where=str(artifact.path))
     for _, group in groupby(blobs, key=attrgetter("path")):  # one file in a tar, one for each blob in a directory

@@ -12,6 +12,7 @@ A store is an OCI image layout with many manifests in its index. What is not par
 import errno
 import fcntl
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Generator
@@ -19,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from infc.errors import ArtifactError
+from infc.errors import ArtifactError, UsageError
 
 from ..artifact.digest import hex_of, is_digest
 from ..artifact.oci import BLOB_FOLDER, INDEX_FILE, OCI_LAYOUT_FILE
@@ -76,6 +77,21 @@ class Folder:
             raise ArtifactError(f"{self.path} is no store: {what}", hint="give a new name, or an empty directory")
         for folder in (self.blobs, self.incoming, self.quarantine, self.leases):
             folder.mkdir(parents=True, exist_ok=True)
+
+
+def directory(path: str | os.PathLike[str]) -> Path:
+    """The path of a store's directory.
+
+    Raises:
+        UsageError: it is the address of a store somewhere else.
+    """
+    text = os.fspath(path)
+    if re.match(r"[a-z][a-z0-9+.-]+:/", text):  # a `Path` has lost one of an address's two strokes
+        raise UsageError(
+            f"{text} is an address, not a directory",
+            hint="`infc store fetch URL MODEL --lazy --store DIR` takes a model from there",
+        )
+    return Path(text)
 
 
 def delete(path: Path) -> None:

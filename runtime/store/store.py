@@ -1,28 +1,26 @@
 """A store: many models, one set of blobs, shared by all processes of a host."""
 
 import os
-import re
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from infc.errors import ArtifactError, UsageError
+from infc.errors import ArtifactError
 
 from ..artifact import Artifact
 from ..artifact.oci import Descriptor, Manifest
 from ..artifact.schema import CHUNK_MEDIA_TYPE
 from ..artifact.sink import sync_folder, writing
 from . import blobs
-from .folder import Folder, Locks, OnWait, delete, lease, leased
+from .folder import Folder, Locks, OnWait, delete, directory, lease, leased
 from .index import UPSTREAM, checked_name, entry_for, name_of, read_index, some, write_index
 from .layout import StoreLayout
 from .manifest import blobs_of, decode_manifest, read_manifest
 from .upstream import Upstream
 
 _FETCHES = 8  # at a time
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/")  # a path of the system's has lost one of the two strokes
 
 
 @dataclass(frozen=True)
@@ -70,12 +68,7 @@ class Store:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, on_wait: OnWait | None = None) -> None:
-        if _ADDRESS.match(os.fspath(path)):
-            raise UsageError(
-                f"{os.fspath(path)} is an address, not a directory",
-                hint="`infc store fetch URL MODEL --lazy --store DIR` takes a model from there",
-            )
-        self.folder = Folder(Path(path))
+        self.folder = Folder(directory(path))
         self._locks = Locks(self.folder)
         self._on_wait = on_wait
 

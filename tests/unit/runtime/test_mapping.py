@@ -14,6 +14,12 @@ import pytest
 
 from infc.errors import ArtifactError
 from infc.runtime.memory import Mapping
+from infc.runtime.memory import mapping as limits
+from infc.runtime.memory.arena_mapping import ArenaMapping
+from infc.runtime.session import Session
+from infc.runtime.store import Store
+
+from support.stores import fine_tune
 
 PAGE = mmap.PAGESIZE
 MIB = 1 << 20
@@ -142,3 +148,35 @@ def told(reader: "subprocess.Popen[str]") -> str:
     reader.stdin.write("\n")
     reader.stdin.flush()
     return reader.stdout.readline()
+
+
+def test_the_system_s_limit_of_mappings_is_named_before_it_is_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def limited(to: int) -> None:
+        (tmp_path / "limit").write_text(f"{to}\n")
+        monkeypatch.setattr(limits, "LIMIT", tmp_path / "limit")
+
+    store = Store(tmp_path / "store")
+    store.add(fine_tune(tmp_path / "x.infc", 0, chunks=3))
+    x = np.ones((2, 8), np.float32)
+    with store.open("tune0") as artifact:
+        limited(20)
+        with pytest.raises(ArtifactError, match=r"4 mappings; this process has \d+, and .* limit is 20") as caught:
+            Session.attach(artifact)
+        assert "vm.max_map_count" in (caught.value.hint or "")
+        with pytest.raises(ArtifactError, match="2 mappings"):  # slots that follow each other are one
+            ArenaMapping(-1, (0, 1, 3, 4), 4 << 21, where="x")
+        limited(2 * len(Path("/proc/self/maps").read_text().splitlines()) + 100)
+        with Session.attach(artifact) as session:
+            assert session.run({"x": x})
+
+
+def test_mappings_that_were_given_back_do_not_count(file: int) -> None:
+    before = limits._placed
+    mapping = Mapping(2 * PAGE, where="x")
+    mapping.append(file, (0, PAGE), (2 * PAGE, PAGE))
+    assert limits._placed == before + 2
+    mapping.close()
+    del mapping
+    assert limits._placed == before
