@@ -32,6 +32,7 @@ _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 LIMIT = Path("/proc/sys/vm/max_map_count")
 _LEFT = 16  # one of so many is not for weights
 _placed = 0
+_sure = 0  # up to so many of ours nobody has to count
 _counting = RLock()
 
 
@@ -41,16 +42,20 @@ def room_for(parts: int, where: str) -> None:
     Raises:
         ArtifactError: it may not. Says how many it has, and what the limit is.
     """
+    global _sure
     limit = int(LIMIT.read_text())
-    if _placed + parts < limit // _LEFT:  # of no more than a few beside ours: counting them takes longer than attaching
+    if _placed + parts < max(limit // _LEFT, _sure):
         return
     with Path("/proc/self/maps").open("rb") as maps:
         have = sum(1 for _ in maps)
-    if have + parts > limit - limit // _LEFT:
+    room = limit - limit // _LEFT - have
+    if parts > room:
         raise ArtifactError(
             f"{where}: its weights are {parts} mappings; this process has {have}, and the system's limit is {limit}",
             hint="raise it (`sysctl vm.max_map_count`), serve fewer models, or `--backend arena`, which needs few",
         )
+    # Counting takes microseconds for each mapping that there is: not again before an eighth of the room is taken by us.
+    _sure = _placed + room // 8
 
 
 def _counted(parts: int) -> None:
