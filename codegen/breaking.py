@@ -20,13 +20,13 @@ _UNBOUNDED = (0, 1 << 62)
 
 def breaking_changes(before: Service, after: Service) -> list[str]:
     """A line for each change from `before` to `after` that breaks a caller; none where all still work."""
-    found = list(_changes(before, after))
-    if before.pool or after.pool:  # callers of the typed service do not see the whole model
-        found += _changes(before.served, after.served)
+    found = list(_changes(before, after, calls=True))
+    if before.pool or after.pool:  # callers of the typed service do not see the whole model, and those in Python do
+        found += _changes(before.served, after.served, calls=False)
     return list(dict.fromkeys(found))
 
 
-def _changes(before: Service, after: Service) -> Iterator[str]:
+def _changes(before: Service, after: Service, *, calls: bool) -> Iterator[str]:
     old, new = proto_view(before), proto_view(after)
     if before.name != after.name:
         yield f"the model {before.name!r} is called {after.name!r}"
@@ -41,6 +41,8 @@ def _changes(before: Service, after: Service) -> Iterator[str]:
             continue
         for change in _method_changes(described.method, methods[name], view, there[name]):
             yield f"method {name!r}: {change}"
+        for change in _call_changes(described.method, methods[name]) if calls else ():
+            yield f"method {name!r}: {change}"
 
 
 def _method_changes(old: Method, new: Method, old_view: RpcView, new_view: RpcView) -> Iterator[str]:
@@ -51,7 +53,6 @@ def _method_changes(old: Method, new: Method, old_view: RpcView, new_view: RpcVi
         yield f"input {name!r} is new, and every input has to be given"
     yield from _shared_sizes(old, new)
     yield from _message_changes("output", old_view.response, new_view.response, old, new)
-    yield from _call_changes(old, new)
 
 
 def _message_changes(side: str, old: MessageView, new: MessageView, before: Method, after: Method) -> Iterator[str]:

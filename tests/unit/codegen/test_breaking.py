@@ -204,3 +204,23 @@ def test_the_command_names_them_and_writes_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "reranker.proto").exists()
     assert infc("same.infc").returncode == 2
     assert "hint: " in infc("same.infc", "--against", "absent.infc").stderr
+
+
+def split(*crossing: str, stage: str = "front") -> Service:
+    """A model with `a` as its input, of which a pool is sent other values."""
+    values = [tensor(f"{stage}_{name}") for name in crossing]
+    return changed(of(method("main", [tensor("a")], [tensor("y")])), pool=of(method("main", values, [tensor("y")])))
+
+
+def test_of_a_model_in_two_places_the_pool_s_part_is_compared_and_numbered_too() -> None:
+    first, second = split("0", "1"), numbered_like(split("1", "2"), split("0", "1"))
+    assert second.pool is not None
+    (numbers,) = (each.inputs for each in second.pool.methods)
+    assert (numbers.numbers, numbers.reserved) == ((2, 3), ((1, "front_0"),))
+    assert breaking_changes(first, first) == []
+    assert breaking_changes(first, second) == [
+        MAIN + "input 'front_0' is gone",
+        MAIN + "input 'front_2' is new, and every input has to be given",
+    ]
+    # The cut itself is one: callers of the typed service sent the input.
+    assert MAIN + "input 'a' is gone" in breaking_changes(changed(first, pool=None), first)
