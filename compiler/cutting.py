@@ -33,6 +33,9 @@ _ELEMENTS: dict[str, DType] = {
     "i1": "bool",
 }
 
+# What the cut has to keep: that it can be scheduled and called, with every stage placed.
+_CONTRACT = "mem-schedule,rpc-interface,infer-verify-contract{level=2}"
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -66,7 +69,8 @@ def cut(lowered: str, method: Method, how: Cutting, tools: Tools, *, doubles: bo
             have to cross that no buffer holds.
     """
     partition = Partition(stages=how.stages, memory=how.memory, split=how.split)
-    (text,) = optimize(lowered, [f"{partition},infer-outline-stages,canonicalize"], tools)
+    text, scheduled = optimize(lowered, [f"{partition},infer-outline-stages,canonicalize", _CONTRACT], tools)
+    tools.temps.write("scheduled.mlir", scheduled)
     tools.temps.write("stages.mlir", text)
     if how.split and any(rule.placement == CLIENT for rule in parse_split(how.split)):
         # What a runtime would find out too late: that an input would leave the application, or a value come back to it.

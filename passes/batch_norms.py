@@ -8,8 +8,12 @@ from torch_mlir import ir
 from ..dialects.infer import Weight
 from .elementwise import maps_of, single_op
 
+# Of several groups: the result has the group behind the batch and then its channels, and the kernel has them in front.
+GROUPED = ("linalg.conv_2d_ngchw_gfchw",)
+
 # Convolutions whose kernel has the output channels in front, and whose result has channels behind the batch.
 CONVOLUTIONS = (
+    *GROUPED,
     "linalg.conv_1d_ncw_fcw",
     "linalg.conv_2d_nchw_fchw",
     "linalg.conv_3d_ncdhw_fcdhw",
@@ -32,6 +36,12 @@ class BatchNorm:
 def batch_norm_behind(convolution: Any) -> BatchNorm | None:
     """The batch norm that alone reads the result of `convolution`, if that is what reads it."""
     value, chain, vectors = convolution.operation.results[0], [], []
+    if convolution.operation.name in GROUPED:
+        users = [use.owner for use in value.uses]
+        if len(users) != 1 or not _joins_groups(users[0], value):
+            return None
+        chain.append(users[0])
+        value = users[0].operation.results[0]
     for kind in ("arith.subf", "arith.mulf", "arith.mulf", "arith.addf"):
         users = [use.owner for use in value.uses]
         if len(users) != 1:
@@ -57,6 +67,32 @@ def weight_of(value: ir.Value) -> Any:
         return None
     plain = owner.opview.layout.value == "row_major" and "source" not in owner.operation.attributes
     return owner.opview if plain else None
+
+
+def kernel_of(convolution: Any) -> Any:
+    """The weight that the kernel of `convolution` is, as `weight_of`, under its own shape or another one.
+
+    Its first dimension is that of the output channels in any case; the kernel's may be groups. None for what is none.
+    """
+    kernel = convolution.operation.operands[1].owner
+    reshapes = ("tensor.expand_shape", "tensor.collapse_shape")
+    if not isinstance(kernel, ir.Block) and kernel.operation.name in reshapes:
+        kernel = kernel.operation.operands[0].owner
+    if isinstance(kernel, ir.Block) or kernel.operation.name != Weight.OPERATION_NAME:
+        return None
+    shape = ir.RankedTensorType(convolution.operation.results[0].type).shape
+    channels = shape[1] * shape[2] if convolution.operation.name in GROUPED else shape[1]
+    weight = weight_of(kernel.operation.results[0])
+    return weight if weight and ir.RankedTensorType(weight.logical.value).shape[0] == channels else None
+
+
+def _joins_groups(op: Any, value: ir.Value) -> bool:
+    """Whether `op` makes channels of the groups and their channels, and nothing else."""
+    rank = ir.RankedTensorType(value.type).rank
+    joined = [[0], [1, 2], *([axis] for axis in range(3, rank))]
+    if op.operation.name != "tensor.collapse_shape":
+        return False
+    return [[int(axis) for axis in group] for group in op.operation.attributes["reassociation"]] == joined
 
 
 def _per_channel(generic: Any, kind: str, value: ir.Value) -> ir.Value | None:

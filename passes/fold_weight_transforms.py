@@ -9,7 +9,7 @@ from torch_mlir.dialects import linalg, tensor
 from ..dialects.infer import Weight
 from ..dialects.transforms import NO_BIAS, BatchNormScale, BatchNormShift, Permute, Reshape, Transform
 from .base import Pass
-from .batch_norms import CONVOLUTIONS, BatchNorm, batch_norm_behind, constant_of, weight_of
+from .batch_norms import CONVOLUTIONS, GROUPED, BatchNorm, batch_norm_behind, constant_of, kernel_of, weight_of
 from .derive import derive
 from .walk import operations
 
@@ -45,8 +45,8 @@ class FoldWeightTransforms(Pass):
         """Leaves what it does not know alone."""
         for convolution in operations(module, *CONVOLUTIONS):
             norm = batch_norm_behind(convolution)
-            kernel = weight_of(convolution.operands[1])
-            bias = _bias(convolution.operands[2])
+            kernel = kernel_of(convolution)
+            bias = _bias(_ungrouped(convolution))
             if norm is not None and kernel is not None and bias is not None:
                 _fold_norm(convolution, kernel, bias, norm)
         waiting = operations(module, Weight.OPERATION_NAME)
@@ -63,18 +63,36 @@ def _fold_norm(convolution: Any, kernel: Any, bias: str | Any, norm: BatchNorm) 
         before = bias.key.value
         digests[before] = bias.digest.value
     kind = ir.RankedTensorType(convolution.operation.results[0].type)
+    shape = tuple(ir.RankedTensorType(convolution.operands[1].type).shape)
+    channels = (1, 2) if convolution.operation.name in GROUPED else (1,)
+    reshape = (Reshape(shape),) if shape != tuple(ir.RankedTensorType(kernel.logical.value).shape) else ()
+    grouping = (Reshape(tuple(kind.shape[axis] for axis in channels)),) if len(channels) > 1 else ()
     with convolution.location, ir.InsertionPoint(convolution):
-        scaled = derive(kernel, BatchNormScale(0, norm.eps, gamma, var), digests=digests)
-        moved = derive(norm.beta, BatchNormShift(norm.eps, gamma, mean, var, before), digests=digests)
+        scaled = derive(kernel, BatchNormScale(0, norm.eps, gamma, var), *reshape, digests=digests)
+        moved = derive(norm.beta, BatchNormShift(norm.eps, gamma, mean, var, before), *grouping, digests=digests)
         empty = tensor.empty(list(kind.shape), kind.element_type)
-        others = [axis for axis in range(kind.rank) if axis != 1]
+        others = [axis for axis in range(kind.rank) if axis not in channels]
         init: Any = linalg.broadcast(moved.results[0], outs=[empty], dimensions=others)
         folded = convolution.operation.clone(ir.InsertionPoint(convolution))
-    folded.operation.operands[1] = scaled.results[0]
-    folded.operation.operands[2] = init.operation.results[0]
-    norm.chain[-1].operation.results[0].replace_all_uses_with(folded.operation.results[0])
+        folded.operation.operands[1] = scaled.results[0]
+        folded.operation.operands[2] = init.operation.results[0]
+        result = folded.operation.results[0]
+        if len(channels) > 1:  # the groups are joined as they were
+            joined = norm.chain[0].operation.clone(ir.InsertionPoint(convolution))
+            joined.operation.operands[0] = result
+            result = joined.operation.results[0]
+    norm.chain[-1].operation.results[0].replace_all_uses_with(result)
     for op in (*reversed(norm.chain), convolution):
         op.operation.erase()
+
+
+def _ungrouped(convolution: Any) -> ir.Value:
+    """What the convolution starts from, of several groups before it was cut into them."""
+    init = convolution.operation.operands[2]
+    owner = init.owner
+    if convolution.operation.name not in GROUPED or isinstance(owner, ir.Block):
+        return init
+    return owner.operation.operands[0] if owner.operation.name == "tensor.expand_shape" else init
 
 
 def _bias(init: ir.Value) -> Any:

@@ -4,10 +4,14 @@
 AVX-512.
 """
 
+_CONTRACT = "infer-verify-contract{level=1}"
+
 # Up to where the target matters: what every target shares.
 SHARED = ",".join(
     [
         "infer-raise-weights",
+        # Contract 1 holds from here on; the driver checks it behind every further pass (`pipeline.run`).
+        _CONTRACT,
         # Equal weights become one before packing, so that a tied pair is packed once.
         "infer-dedupe-weights",
         "infer-drop-empty-loops",
@@ -50,7 +54,8 @@ def layout(packing: str = "", storage: str = "", *, by_layout: bool = False) -> 
     """
     named = f"{packing}{{by-layout=1}}" if packing and by_layout else packing
     # Two transposes of one weight are one by now, after CSE, and a weight with one user is what packing looks for.
-    passes = [named, storage, "canonicalize", "cse", "infer-verify-contract{level=1}"]
+    # Products of 1×1 convolutions come last: what folds batch norms, and what packs, look for something else.
+    passes = [_CONTRACT, named, storage, "infer-pointwise-products", "canonicalize", "cse"]
     return ",".join(each for each in passes if each)
 
 

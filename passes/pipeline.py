@@ -8,10 +8,11 @@ from torch_mlir.passmanager import PassManager
 from infc.errors import CompileError
 
 from .base import Pass, PassError
-from .diagnostics import Diagnostics
+from .diagnostics import Diagnostics, python_place
 from .named import PIPELINES
 from .registry import is_ours, lookup
 from .steps import Observer, expanded, split
+from .verify_contract import VerifyContract
 
 # What brings the torch dialect down to linalg on tensors; MLIR expands both.
 TORCH_TO_LINALG = "torchdynamo-export-to-torch-backend-pipeline,torch-backend-to-linalg-on-tensors-backend-pipeline"
@@ -38,15 +39,21 @@ def run(module: ir.Operation, text: str, observer: Observer | None = None) -> No
     """Run the pipeline `text` over `module`, telling `observer` of each pass as it begins.
 
     Raises CompileError: a pass of infc by its name and with its hint, a pass of MLIR's with the operator, the line of
-    the model's Python where the IR knows it, and what MLIR says.
+    the model's Python where the IR knows it, and what MLIR says. From where `infer-verify-contract` found a contract
+    kept, it is checked behind every pass: the error then names the pass that broke it.
     """
     parse(text, module.context)  # all of it, before any of it runs
+    kept: VerifyContract | None = None
     for element in elements(text):
         name = element.partition("{")[0]
         for step in [element] if is_ours(name) else expanded(element, module.context):
             if observer:
                 observer(step)
             _run_step(module, step)
+            if kept:
+                _check(module, kept, step)
+        if name == VerifyContract.name:
+            kept = VerifyContract.parse_options(element.partition("{")[2].removesuffix("}"))
 
 
 def elements(text: str) -> list[str]:
@@ -79,6 +86,18 @@ def _run_step(module: ir.Operation, step: str) -> None:
             raise CompileError(
                 f"{diagnostics.summary()}{diagnostics.place()}", hint=_HINT, stage=stage_of(step)
             ) from error
+
+
+def _check(module: ir.Operation, contract: VerifyContract, step: str) -> None:
+    try:
+        contract.run(module)
+    except PassError as error:
+        culprit = stage_of(step)
+        raise CompileError(
+            f"pass {culprit} broke {error.message}{python_place(str(error.location))}",
+            hint=f"run infc-opt on the reproducer: what {culprit} leaves has to keep the contract that held before it",
+            stage=culprit,
+        ) from error
 
 
 _HINT = "this toolchain does not lower that operation; rewrite that part of the model"

@@ -23,6 +23,7 @@ _PASSES = {
     "infer-own-destinations": "own_destinations:OwnDestinations",
     "infer-own-results": "own_results:OwnResults",
     "infer-fold-weight-transforms": "fold_weight_transforms:FoldWeightTransforms",
+    "infer-pointwise-products": "pointwise_products:PointwiseProducts",
     "infer-cast-weights": "cast_weights:CastWeights",
     "infer-quantize-weights": "quantize_weights:QuantizeWeights",
     "infer-partition": "partition:Partition",

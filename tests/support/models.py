@@ -268,7 +268,11 @@ def normed() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
         nn.ReLU(),
         nn.Conv2d(16, 16, 1),
         nn.BatchNorm2d(16),
-        nn.Conv2d(16, 8, 3, groups=4),
+        nn.Conv2d(16, 8, 3, groups=4, padding=1),
+        nn.BatchNorm2d(8),
+        nn.Conv2d(8, 8, 3, groups=8, bias=False),
+        nn.BatchNorm2d(8),
+        nn.Conv2d(8, 12, 1, stride=2, bias=True),
     )
     for _ in range(3):
         model(torch.randn(4, 8, 6, 6))
