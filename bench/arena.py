@@ -1,6 +1,7 @@
 """What `bench/memory.py` measures of attaching, of the paged arena and of the statistics."""
 
 import os
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 
 from infc.errors import InfcError
 from infc.runtime.artifact import CHUNK_SIZE, Artifact
+from infc.runtime.memory.arena_backend import ArenaBacked
 from infc.runtime.memory.arena_mapping import ArenaMapping
 from infc.runtime.memory.backend import FileBacked
 from infc.runtime.memory.migrator import Migrator
@@ -21,6 +23,14 @@ from infc.runtime.memory.residency import Residency
 from harness import Row, interleave, row
 
 _PAGE = 4096
+
+
+class Files:
+    """The page cache's side of an artifact's chunks."""
+
+    def __init__(self, artifact: Artifact, chunks: tuple[str, ...]) -> None:
+        self.chunks = chunks
+        self.backend = FileBacked(artifact, chunks)
 
 
 def attaching(path: Path, repetitions: int) -> list[Row]:
@@ -59,10 +69,15 @@ def attaching(path: Path, repetitions: int) -> list[Row]:
         ]
 
 
-def arena(path: Path, repetitions: int) -> list[Row]:
-    """How fast a pager fills an arena whose pages were used before, from files in the page cache, and empties it."""
+def arena(path: Path, other: Path, repetitions: int) -> list[Row]:
+    """How fast a migrator fills an arena whose frames held another model before, from files in the page cache.
+
+    As in a pool that is full: each model's frames become the other one's. And how fast a pager empties it.
+    """
     figure, evicting = "DRAM promotion into a prefaulted arena, of memcpy", "eviction, huge frames"
-    paged, why = _paged()
+    with Artifact.open(path) as artifact:
+        count = len(artifact.build().stages[0].slab.chunks)
+    paged, why = _paged(spares=count)
     if paged is None or not paged.arena.huge:
         if paged is not None:
             paged.close()
@@ -70,28 +85,36 @@ def arena(path: Path, repetitions: int) -> list[Row]:
             row(figure, "%", None, goal=(">=", 50), why=why),
             row(evicting, "ms a MiB", None, goal=("<=", 0.02), why=why),
         ]
-    with Artifact.open(path) as artifact:
+    with Artifact.open(path) as artifact, Artifact.open(other) as another:
         chunks = artifact.build().stages[0].slab.chunks
         size = len(chunks) * CHUNK_SIZE
-        files = FileBacked(artifact, chunks)
-        slots = paged.slots(artifact, chunks)
+        giving = PagedArena()  # without spare frames: each goes back to the kernel
+        given = giving.slots(artifact, chunks)
+        migrator = Migrator(Residency(0, make_policy("balanced")))  # nothing is kept: each call brings in everything
+        files: dict[str, Files] = {}
+        for name, each in (("one", artifact), ("other", another)):
+            theirs = each.build().stages[0].slab.chunks
+            files[name] = Files(each, theirs)
+            promotion = Promotion(each, theirs, checked=True, backend=ArenaBacked(paged, each, theirs))
+            migrator.add(name, promotion, checked=True, loaded=False)
         source, target = np.ones(size, np.uint8), np.ones(size, np.uint8)
 
         def fill() -> float:
-            paged.empty(slots)
-            for chunk in chunks:
-                files.promote(chunk)
-            return size / _seconds(lambda: paged.fill(slots)) / 1e9
+            taken = [_promote(migrator, name, each) for name, each in files.items()]
+            return size / statistics.median(taken) / 1e9
 
         def copy() -> float:
             return size / _seconds(lambda: np.copyto(target, source)) / 1e9
 
         def empty() -> float:
-            paged.fill(slots)
-            return _seconds(lambda: paged.empty(slots)) * 1000 / (size >> 20)
+            giving.fill(given)
+            _swept(files["one"])
+            return _seconds(lambda: giving.empty(given)) * 1000 / (size >> 20)
 
         filled = interleave({"infc fill": fill, "memcpy": copy}, repetitions)
         emptied = interleave({"infc empty": empty}, repetitions)
+        migrator.close()
+        giving.close()
     paged.close()
     share = 100 * filled["infc fill"].median / filled["memcpy"].median
     return [
@@ -100,7 +123,7 @@ def arena(path: Path, repetitions: int) -> list[Row]:
     ]
 
 
-def statistics(path: Path, repetitions: int) -> Row:
+def counting(path: Path, repetitions: int) -> Row:
     """What deciding and counting adds to a call: one that reads all of its weights once, and does nothing else."""
     with Artifact.open(path) as artifact:
         chunks = artifact.build().stages[0].slab.chunks
@@ -122,9 +145,27 @@ def statistics(path: Path, repetitions: int) -> Row:
                ("<=", 3))  # fmt: skip
 
 
-def _paged() -> tuple[PagedArena | None, str]:
+def _promote(migrator: Migrator, name: str, files: Files) -> float:
+    """Seconds that a call of a model waits for its weights, which the page cache has and the arena has not."""
+    for chunk in files.chunks:
+        files.backend.promote(chunk)
+    ticket = migrator.begin(name)
+    seconds = _seconds(lambda: migrator.fill(ticket))
+    _swept(files)
+    migrator.drop(migrator.end(ticket))
+    return seconds
+
+
+def _swept(files: Files) -> None:
+    """Returns when the pager has let the page cache's copies go, which it does when nobody waits for it."""
+    until = time.monotonic() + 10
+    while any(files.backend.resident(chunk) for chunk in files.chunks) and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+def _paged(spares: int = 0) -> tuple[PagedArena | None, str]:
     try:
-        paged = PagedArena()
+        paged = PagedArena(spares=spares)
     except InfcError as error:
         return None, error.message
     return paged, "" if paged.arena.huge else "huge pages for an arena need CAP_SYS_ADMIN"

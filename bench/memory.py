@@ -50,7 +50,7 @@ from infc.runtime.memory.promotion import Promotion
 from infc.runtime.memory.residency import Residency
 from infc.runtime.store import Store
 
-from arena import arena, attaching, statistics
+from arena import arena, attaching, counting
 from harness import Row, Side, finish, interleave, parse_options, row
 from simulated import limits, policies, reload_cost
 
@@ -70,8 +70,8 @@ def main() -> None:
             # After `chunks` has unmapped them: what this process shares would count for less in the others.
             further_processes(path, count * CHUNK_SIZE),
             *attaching(path, 2 if options.quick else 15),
-            *arena(path, 2 if options.quick else 7),
-            statistics(path, 2 if options.quick else 7),
+            *arena(path, write(Path(folder) / "other.infc", "other", count, seed=1), 2 if options.quick else 7),
+            counting(path, 2 if options.quick else 7),
             *limits(options.quick),
             row("trace policy against the kernel's own paging, at its worst", "×", None, goal=("<=", 1.1), why=LIMITED),
             row("trace policy against the kernel's own paging, at its best", "×", None, goal=("<=", 0.8), why=LIMITED),
@@ -219,11 +219,13 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def write(path: Path, name: str, count: int, own: int = 0) -> Path:
+def write(path: Path, name: str, count: int, own: int = 0, seed: int = 0) -> Path:
     """An artifact with so many chunks of weights and no code; with `own`, its last chunk is its own."""
     with ArtifactWriter(path) as writer:
         module = writer.add_blob(b"no code", MODULE_MEDIA_TYPE)
-        slab = writer.add_slab(weight(number, own if number == count - 1 else 0) for number in range(count))
+        slab = writer.add_slab(
+            weight(number + seed * count, own if number == count - 1 else 0) for number in range(count)
+        )
         build = ModuleBuild(method="main", module=module, size=len(b"no code"))
         writer.finish(
             Config(

@@ -100,7 +100,7 @@ def serve(
     from .pool.serving import serve as serve_pool
 
     capacity = None if memory == "all" else parse_size(memory)
-    keeping = Keeping(capacity, policy, open_arena() if backend == "arena" else None)
+    keeping = Keeping(capacity, policy, open_arena(capacity) if backend == "arena" else None)
     models, migrator = open_models(artifacts, folder, keeping, allow_unverified=allow_unverified)
 
     limits = Limits(queue=queue, in_flight=in_flight, deadline=deadline, drain=drain, max_message=max_message)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infc.errors import InfcError, UsageError
 
-from ...runtime.artifact import Artifact
+from ...runtime.artifact import CHUNK_SIZE, Artifact
 from ...runtime.artifact.parts import pool_side
 from ...runtime.memory.arena_backend import ArenaBacked
 from ...runtime.memory.migrator import Migrator
@@ -21,6 +21,8 @@ from ...runtime.targets import CPU_DEVICE, choose
 from .controller import Model
 
 _log = logging.getLogger(__name__)
+
+_SPARE = 16  # one in so many bytes of an arena's memory are frames that were emptied, for what comes next
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,22 @@ class Keeping:
     policy: str = DEFAULT
     paged: PagedArena | None = None
 
+    @property
+    def kept(self) -> int | None:
+        """Bytes of chunks to keep: the capacity less what the arena has to spare."""
+        if self.capacity is None or self.paged is None:
+            return self.capacity
+        return self.capacity - self.paged.spare_bytes
 
-def open_arena() -> PagedArena | None:
-    """The paged arena of this host; None, said in the log, where there is none, and files have to do."""
+
+def open_arena(capacity: int | None) -> PagedArena | None:
+    """The paged arena of this host; None, said in the log, where there is none, and files have to do.
+
+    Args:
+        capacity: bytes that it may hold; a part of them are frames that wait for the next chunk.
+    """
     try:
-        paged = PagedArena()
+        paged = PagedArena(spares=(capacity or 0) // _SPARE // CHUNK_SIZE)
     except InfcError as error:
         _log.warning("no arena, weights are mapped from their files: %s", error)
         return None
@@ -77,7 +90,7 @@ def open_models(
             f"policy {keeping.policy!r} needs the future, which a pool does not know",
             hint="`infc memory simulate` compares it; a pool takes balanced, gdsf, lfu, lru, pin-prefix",
         )
-    migrator = Migrator(Residency(keeping.capacity, chosen), policy=keeping.policy)
+    migrator = Migrator(Residency(keeping.kept, chosen), policy=keeping.policy)
     models: list[Model] = []
     if folder is None:
         for path in names:

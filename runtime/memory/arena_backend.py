@@ -7,7 +7,7 @@ from threading import Lock
 from infc.errors import InfcError
 
 from ..artifact import Artifact
-from .paged import PagedArena
+from .paged import PagedArena, not_brought
 
 
 class ArenaBacked:
@@ -29,8 +29,15 @@ class ArenaBacked:
         self._pins: Counter[str] = Counter()
         self._pinning = Lock()
 
+    together = 64  # a message to the pager each time, which has threads of its own
+
     def promote(self, chunk: str) -> None:
         self._paged.fill([self._slot(chunk)])
+
+    def promote_all(self, chunks: Sequence[str]) -> dict[str, InfcError | OSError]:
+        slots = {self._slot(chunk): chunk for chunk in chunks}
+        failed = self._paged.bring(tuple(slots))
+        return {slots[slot]: not_brought((why,)) for slot, why in failed.items()}
 
     def demote(self, chunk: str) -> None:
         slot = self._slot(chunk)

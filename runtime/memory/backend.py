@@ -20,8 +20,17 @@ class Backend(Protocol):
     None of it changes a byte that the model reads; what is not resident is only slower to touch.
     """
 
+    @property
+    def together(self) -> int:
+        """How many chunks are best promoted by one `promote_all`."""
+        ...
+
     def promote(self, chunk: str) -> None:
         """Brings a chunk into DRAM; returns when it is there."""
+        ...
+
+    def promote_all(self, chunks: Sequence[str]) -> dict[str, InfcError | OSError]:
+        """Brings chunks into DRAM; returns when all are there but those that it says why they are not."""
         ...
 
     def demote(self, chunk: str) -> None:
@@ -70,9 +79,20 @@ class FileBacked:
                 self._addresses[chunk].append(mapping.address + number * CHUNK_SIZE)
             self._pages = mapping.view()  # as long as this lives, the pages stay mapped
 
+    together = 1  # one thread reads one chunk: it takes several to get a disk's bandwidth
+
     def promote(self, chunk: str) -> None:
         for _ in self.read(chunk):
             pass
+
+    def promote_all(self, chunks: Sequence[str]) -> dict[str, InfcError | OSError]:
+        failed: dict[str, InfcError | OSError] = {}
+        for chunk in chunks:
+            try:
+                self.promote(chunk)
+            except (InfcError, OSError) as error:
+                failed[chunk] = error
+        return failed
 
     def read(self, chunk: str) -> Generator[memoryview, None, None]:
         """The chunk's bytes, a piece at a time, valid until the next one; all of it is in DRAM afterwards.

@@ -153,24 +153,22 @@ class Migrator:
         with model.filling:
             wanted = ticket.wanted if model.checked else tuple(model.sizes)
             threads = self._threads if model.checked else self._fetching
-            results = [(chunk, threads.submit(model.source.promote, chunk)) for chunk in wanted]
-            failures: list[InfcError] = []
-            came: list[int] = []
-            for chunk, result in results:
-                try:
-                    result.result()
-                    came.append(model.sizes[chunk])
-                except InfcError as error:
-                    self._failed(chunk, error)
-                    failures.append(error)
+            many = model.source.together
+            batches = [wanted[at : at + many] for at in range(0, len(wanted), many)]
+            failed: dict[str, InfcError] = {}
+            for result in [threads.submit(model.source.promote_all, batch) for batch in batches]:
+                failed |= result.result()
+            for chunk, error in failed.items():
+                self._failed(chunk, error)
+            came = [model.sizes[chunk] for chunk in wanted if chunk not in failed]
             seconds = self._clock() - started
             with self._deciding:
                 model.stats.waited += seconds
                 self._measured(sum(came), seconds)
                 for size in came:
                     self._in.add(size)
-            if failures:
-                raise failures[0]
+            if failed:
+                raise next(iter(failed.values()))
             model.checked = True
 
     def end(self, ticket: Ticket) -> tuple[str, ...]:

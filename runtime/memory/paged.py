@@ -6,7 +6,7 @@ import select
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, TimeoutError
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ import msgspec
 
 from infc.errors import InfcError
 
-from ..artifact import Artifact
+from ..artifact import CHUNK_SIZE, Artifact
 from . import kernel
 from .arena import Arena, Place, identity_of
-from .paging import BATCH, LARGEST, Done, Evict, Fill, Join, Leave, Message, Places, Present
+from .paging import BATCH, LARGEST, Done, Evict, Fill, Join, Leave, Message, Places, Present, Tidy
 
 _log = logging.getLogger(__name__)
 
@@ -45,13 +45,15 @@ class PagedArena:
 
     Args:
         huge: use huge pages, where this process may.
+        spares: frames of 2 MiB that are kept when slots are emptied, for those that are filled next.
 
     Raises:
         InfcError: this system, or what this process may do, is not enough. The message says what is missing.
     """
 
-    def __init__(self, *, huge: bool = True) -> None:
+    def __init__(self, *, huge: bool = True, spares: int = 0) -> None:
         os.close(kernel.new_faults())  # whether it is allowed
+        self._spares = spares
         self.arena = Arena(huge=huge)
         self._members: dict[int, _Member] = {}
         self._full: set[int] = set()
@@ -60,6 +62,11 @@ class PagedArena:
         self._state = Lock()
         self._closed = False
         self._process, self._control = self._start()
+
+    @property
+    def spare_bytes(self) -> int:
+        """Bytes that it may hold beside what is in it."""
+        return self._spares * CHUNK_SIZE
 
     @property
     def pid(self) -> int:
@@ -115,17 +122,19 @@ class PagedArena:
         Raises:
             InfcError: one of them cannot be read, or there is no memory left.
         """
+        failed = self.bring(slots)
+        if failed:
+            raise not_brought(failed.values())
+
+    def bring(self, slots: Sequence[int]) -> dict[int, str]:
+        """Brings slots in; of those that cannot be, why."""
         failed: dict[int, str] = {}
         for some in _batches(dict.fromkeys(slots)):
             done = self._ask(lambda request, some=some: Fill(request, some))
             failed |= done.failed
             with self._state:
                 self._full.update(set(some) - done.failed.keys())
-        if failed:
-            raise InfcError(
-                f"{len(failed)} chunks cannot be brought into the arena: {next(iter(failed.values()))}",
-                hint="the pool's log says which; less --memory leaves more for other processes",
-            )
+        return failed
 
     def empty(self, slots: Sequence[int]) -> None:
         """Lets slots go."""
@@ -152,7 +161,13 @@ class PagedArena:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", f"{__package__}.pager", str(theirs.fileno()), str(self.arena.fd)],
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    f"{__package__}.pager",
+                    *map(str, (theirs.fileno(), self.arena.fd, self._spares)),
+                ],
                 pass_fds=[theirs.fileno(), self.arena.fd],
                 stdin=subprocess.DEVNULL,
                 stdout=2,
@@ -203,6 +218,7 @@ class PagedArena:
                 self._send(Present(some))
             for number, member in self._members.items():
                 self._send(Join(0, number, member.address, member.slots), member.faults)
+            self._send(Tidy())
             lost, self._waiting = self._waiting, {}
         for future in lost.values():
             future.set_exception(ConnectionResetError())  # to be asked again
@@ -233,6 +249,14 @@ class PagedArena:
     def _send(self, message: Message, *descriptors: int) -> None:
         with suppress(OSError):  # it is gone: its watcher will start another and tell it all of this
             socket.send_fds(self._control, [msgspec.msgpack.encode(message)], descriptors)
+
+
+def not_brought(reasons: Collection[str]) -> InfcError:
+    """The error of chunks that could not be brought in, for these reasons."""
+    return InfcError(
+        f"{len(reasons)} chunks cannot be brought into the arena: {next(iter(reasons))}",
+        hint="the pool's log says which; less --memory leaves more for other processes",
+    )
 
 
 def _batches(slots: Iterable[int]) -> list[tuple[int, ...]]:

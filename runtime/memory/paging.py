@@ -37,6 +37,10 @@ class Leave(Message, frozen=True):
     member: int
 
 
+class Tidy(Message, frozen=True):
+    """Give back what is in other slots: another pager left it, and everybody who maps them has joined again."""
+
+
 class Fill(Message, frozen=True):
     """Bring these slots in. Answered."""
 
@@ -58,5 +62,5 @@ class Done(Message, frozen=True):
     failed: dict[int, str] = {}
 
 
-Order = Places | Present | Join | Leave | Fill | Evict
+Order = Places | Present | Join | Leave | Tidy | Fill | Evict
 LARGEST = 1 << 20  # bytes of a packet

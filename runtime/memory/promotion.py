@@ -51,18 +51,39 @@ class Promotion:
             ArtifactError: it is damaged, or there is none, and it could not be mended.
             InfcError: it cannot be read.
         """
-        if chunk in self._unchecked:
-            if not self._right(chunk):
-                with self._mending:
-                    if not self._right(chunk):
-                        self._mended(chunk)
-            self._unchecked.discard(chunk)
-            if self._backend is self._files:  # hashing has brought it in
-                return
-        try:
-            self._backend.promote(chunk)
-        except OSError as error:
-            raise self._unread(chunk, error) from error
+        failed = self.promote_all((chunk,))
+        if failed:
+            raise failed[chunk]
+
+    def promote_all(self, chunks: Sequence[str]) -> dict[str, InfcError]:
+        """Brings chunks in, together; of those that could not be, why, as `promote` says it."""
+        failed: dict[str, InfcError] = {}
+        left: list[str] = []
+        for chunk in chunks:
+            try:
+                if not self._check(chunk):
+                    left.append(chunk)
+            except InfcError as error:
+                failed[chunk] = error
+        for chunk, error in self._backend.promote_all(left).items():
+            failed[chunk] = self._unread(chunk, error) if isinstance(error, OSError) else error
+        return failed
+
+    @property
+    def together(self) -> int:
+        """How many chunks are best promoted by one `promote_all`: one, as long as there are some to be hashed."""
+        return 1 if self._unchecked else self._backend.together
+
+    def _check(self, chunk: str) -> bool:
+        """Hashes a chunk that never was. Whether it came in by that."""
+        if chunk not in self._unchecked:
+            return False
+        if not self._right(chunk):
+            with self._mending:
+                if not self._right(chunk):
+                    self._mended(chunk)
+        self._unchecked.discard(chunk)
+        return self._backend is self._files
 
     def demote(self, chunk: str) -> None:
         """Lets a chunk leave DRAM that nobody has mapped."""

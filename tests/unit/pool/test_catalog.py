@@ -18,5 +18,5 @@ def test_without_userfaultfd_files_have_to_do_and_the_log_says_so(
     monkeypatch.setattr(paged.kernel, "new_faults", refused)
     assert kernel.new_faults is refused
     with caplog.at_level(logging.WARNING):
-        assert catalog.open_arena() is None
+        assert catalog.open_arena(None) is None
     assert "no arena, weights are mapped from their files: userfaultfd is not allowed here" in caplog.text

@@ -103,12 +103,12 @@ def test_a_chunk_that_cannot_be_read_is_not_resident(opened: list[Artifact], tmp
     migrator = migrator_of(opened[:1], None, checked=False)
     bad = chunks_of(opened[0])[1]
     model = migrator._models["a"].source
-    promote = model.promote
-    model.promote = lambda chunk: (_ for _ in ()).throw(InfcError("cannot read")) if chunk == bad else promote(chunk)
+    promote = model.promote_all
+    model.promote_all = lambda chunks: {bad: InfcError("cannot read")} if bad in chunks else promote(chunks)
     with pytest.raises(InfcError, match="cannot read"), migrator.call("a"):
         raise AssertionError
     assert bad not in migrator._residency and chunks_of(opened[0])[0] in migrator._residency
-    model.promote = promote
+    model.promote_all = promote
     with migrator.call("a"):
         assert bad in migrator._residency
 

@@ -147,13 +147,45 @@ def test_requests_survive_the_pager(reader: Reader, paged: PagedArena) -> None:
 def test_what_cannot_be_read_ends_who_touches_it(reader: Reader, paged: PagedArena, tmp_path: Path) -> None:
     place = paged.arena.places[reader.slots[0]]
     short = tmp_path / "short"
-    short.write_bytes(b"cut")
+    short.write_bytes(bytes(3 << 19))  # most of a chunk
     retell(paged, reader.slots[0], replace(place, path=str(short)))
     with pytest.raises(InfcError, match="ends inside a chunk"):
         paged.fill(reader.slots)
+    assert not paged.arena.filled(reader.slots[0])
     reader.ask()
     assert reader.answer() == ""
     assert reader.process.wait(PATIENCE) == -signal.SIGBUS
+
+
+def test_an_emptied_frame_stays_for_the_next_and_is_given_back_by_another_pager(artifact: Artifact) -> None:
+    try:
+        paged = PagedArena(spares=1)
+    except InfcError as error:
+        pytest.skip(str(error))
+    try:
+        slots = paged.slots(artifact, artifact.build().stages[0].slab.chunks)
+
+        def held() -> list[bool]:
+            return [bool(paged.arena.filled(slot)) for slot in slots]
+
+        paged.fill(slots[:2])
+        paged.empty(slots[:2])
+        assert held()[:2] == [False, True]
+        paged.fill(slots[:1])
+        assert held()[:2] == [True, False]  # its frame went
+        paged.fill(slots[:2])
+        paged.empty(slots[1:2])
+        paged.empty(slots[1:2])  # it is spare already
+        os.kill(paged.pid, signal.SIGKILL)
+        until = time.monotonic() + PATIENCE
+        while held()[:2] != [True, False]:
+            assert time.monotonic() < until
+        length = artifact.blob(artifact.build().stages[0].slab.chunks[0]).length
+        assert os.pread(paged.arena.fd, length, slots[0] << 21) == artifact.read(
+            artifact.build().stages[0].slab.chunks[0]
+        )
+    finally:
+        paged.close()
 
 
 def test_another_file_of_that_name_is_no_source(paged: PagedArena, tmp_path: Path) -> None:
