@@ -40,3 +40,17 @@ module {
     return %x : tensor<4xf32>
   }
 }
+
+// -----
+
+func.func private @main_stage1(%x: tensor<4xf32>) -> tensor<4xf32> attributes {infer.placement = "pool", infer.stage = "stage1"} {
+  return %x : tensor<4xf32>
+}
+func.func private @main_stage0(%x: tensor<4xf32>) -> tensor<4xf32> attributes {infer.placement = "client", infer.stage = "stage0"} {
+  return %x : tensor<4xf32>
+}
+// expected-error@+1 {{@side: the pool computes nothing of it}}
+func.func @side(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %a = call @main_stage0(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  return %a : tensor<4xf32>
+}

@@ -68,14 +68,14 @@
 // -----
 
 "rpc.service"() ({
-// expected-error@+1 {{a dynamic dimension is written like batch[1..64]}}
+// expected-error@+1 {{a dynamic dimension is written like batch[1..64], got}}
 "rpc.method"() {sym_name = "m", function = @f, inputs = [{name = "a", type = tensor<?xf32>, dims = ["batch[4..2]"]}], outputs = []} : () -> ()
 }) {sym_name = "s"} : () -> ()
 
 // -----
 
 "rpc.service"() ({
-// expected-error@+1 {{a dynamic dimension is written like batch[1..64]}}
+// expected-error@+1 {{a dynamic dimension is written like batch[1..64], got}}
 "rpc.method"() {sym_name = "m", function = @f, inputs = [{name = "a", type = tensor<?xf32>, dims = ["batch"]}], outputs = []} : () -> ()
 }) {sym_name = "s"} : () -> ()
 
