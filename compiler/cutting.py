@@ -1,7 +1,7 @@
 """A program cut into stages: the IR of each of them, and which values go from one to the other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -10,12 +10,12 @@ from torch_mlir import ir
 from infc.errors import CompileError
 
 from ..passes.outline_stages import PLACEMENT_ATTRIBUTE, STAGE_ATTRIBUTE
-from ..passes.partition import Partition
+from ..passes.partition import UNUSED_ATTRIBUTE, Partition
 from ..passes.partitioning import parse_split
 from ..passes.partitioning.split import CLIENT
 from ..passes.runner import make_context
 from ..passes.walk import operations
-from ..runtime.artifact import DType, Edge, Method, Ref, Step, Wiring
+from ..runtime.artifact import UNKNOWN, DType, Edge, Method, Ref, Step, Wiring
 from .build import BINDINGS
 from .cutting_options import Cutting
 from .toolchain.optimizer import optimize
@@ -48,13 +48,30 @@ class Piece:
 
 @dataclass(frozen=True)
 class Cut:
-    """The stages in their order, and the wiring of the method that they are."""
+    """The stages in their order, the wiring of the method that they are, and modules of rules that are not for it."""
 
     pieces: tuple[Piece, ...]
     wiring: Wiring
+    unused: tuple[str, ...] = ()
+
+    def renamed(self, names: Mapping[str, str]) -> "Cut":
+        """The same with other names for the stages."""
+
+        def ref(each: Ref) -> Ref:
+            return msgspec.structs.replace(each, stage=names.get(each.stage, each.stage))
+
+        steps = tuple(
+            msgspec.structs.replace(step, stage=names[step.stage], inputs=tuple(map(ref, step.inputs)))
+            for step in self.wiring.steps
+        )
+        wiring = msgspec.structs.replace(self.wiring, steps=steps, outputs=tuple(map(ref, self.wiring.outputs)))
+        pieces = tuple(replace(piece, name=names[piece.name]) for piece in self.pieces)
+        return Cut(pieces, wiring, self.unused)
 
 
-def cut(lowered: str, method: Method, how: Cutting, tools: Tools, *, doubles: bool) -> Cut:
+def cut(
+    lowered: str, method: Method, how: Cutting, tools: Tools, *, doubles: bool, label: str = "", several: bool = False
+) -> Cut:
     """Cut a lowered program.
 
     Args:
@@ -63,19 +80,26 @@ def cut(lowered: str, method: Method, how: Cutting, tools: Tools, *, doubles: bo
         how: where to cut.
         tools: runs the passes.
         doubles: whether f64 stays f64: IREE demotes it otherwise.
+        label: tells its files apart from those of other methods.
+        several: there are other methods, which rules of the split may be for.
 
     Raises:
         CompileError: it does not fit (which device lacks how many bytes), there is no such module, or a value would
             have to cross that no buffer holds.
     """
-    partition = Partition(stages=how.stages, memory=how.memory, split=how.split)
-    text, scheduled = optimize(lowered, [f"{partition},infer-outline-stages,canonicalize", _CONTRACT], tools)
-    tools.temps.write("scheduled.mlir", scheduled)
-    tools.temps.write("stages.mlir", text)
+    partition = Partition(
+        stages=how.stages, memory=how.memory, split=how.split, optional=int(several and bool(how.split))
+    )
+    # The IR has no names for dims that vary, and an interface without them is none.
+    contract = () if method.dims else (_CONTRACT,)
+    text, *scheduled = optimize(lowered, [f"{partition},infer-outline-stages,canonicalize", *contract], tools)
+    for each in scheduled:
+        tools.temps.write(f"scheduled{label}.mlir", each)
+    tools.temps.write(f"stages{label}.mlir", text)
     if how.split and any(rule.placement == CLIENT for rule in parse_split(how.split)):
         # What a runtime would find out too late: that an input would leave the application, or a value come back to it.
         (calls,) = optimize(text, ["rpc-insert-calls"], tools)
-        tools.temps.write("calls.mlir", calls)
+        tools.temps.write(f"calls{label}.mlir", calls)
     with BINDINGS:
         return _read(text, method, doubles=doubles)
 
@@ -109,7 +133,10 @@ def _read(text: str, method: Method, *, doubles: bool) -> Cut:
                     hint="this is a mistake of infc's: please report it, with --save-temps",
                     stage="infer-outline-stages",
                 )
-    return Cut(tuple(pieces), Wiring(method=method.name, steps=_as_said(steps, outputs, method), outputs=outputs))
+    wiring = Wiring(method=method.name, steps=_as_said(steps, outputs, method), outputs=outputs)
+    unused = main.operation.attributes
+    found = tuple(each.value for each in unused[UNUSED_ATTRIBUTE]) if UNUSED_ATTRIBUTE in unused else ()
+    return Cut(tuple(pieces), wiring, found)
 
 
 def _alone(function: Any, method: Method) -> str:
@@ -125,13 +152,15 @@ def _alone(function: Any, method: Method) -> str:
 
 def _edge(kind: ir.Type, stage: str, *, doubles: bool) -> Edge:
     dtype = _ELEMENTS.get(str(kind.element_type)) if isinstance(kind, ir.RankedTensorType) else None
-    if dtype is None or not isinstance(kind, ir.RankedTensorType) or not kind.has_static_shape:
+    if dtype is None or not isinstance(kind, ir.RankedTensorType):
         raise CompileError(
-            f"a value of type {kind} would go from stage {stage!r} to another one, which takes tensors of fixed sizes",
+            f"a value of type {kind} would go from stage {stage!r} to another one, which takes tensors of "
+            f"{', '.join(_ELEMENTS)}",
             hint="cut elsewhere: another number of stages, or --split by the names of modules",
             stage="infer-partition",
         )
-    return Edge(dtype="f32" if dtype == "f64" and not doubles else dtype, shape=tuple(kind.shape))
+    sizes = [UNKNOWN if kind.is_dynamic_dim(axis) else kind.get_dim_size(axis) for axis in range(kind.rank)]
+    return Edge(dtype="f32" if dtype == "f64" and not doubles else dtype, shape=tuple(sizes))
 
 
 def _as_said(steps: Sequence[Step], outputs: Sequence[Ref], method: Method) -> tuple[Step, ...]:

@@ -16,17 +16,17 @@ from .driver import CompileOptions
 from .dynamic.candidates import Way
 from .dynamic.selection import Chosen, Judge
 from .front import Front, front
-from .frontend.export import Program, Traced
+from .frontend.export import Traced
 from .methods import merged, new_config, with_builds
 from .plan import STAGE, Entry, Stages
 from .rpc_module import add_service
 from .service import describe
 from .slab.aside import Aside
 from .slab.digests import Digests
-from .staged import build_stages, check_methods
+from .staged import build_stages, check
 from .targets import Target
 from .toolchain.tools import Tools
-from .verification.answers import Answers
+from .verification.answers import FIXED, Answers, Span
 from .verification.comparing import Comparing
 
 
@@ -53,10 +53,10 @@ class Making:
         answers = Answers(self.tools, self.contents, options.trials, options.seed)
         comparing = Comparing(answers, options.verify, made.weights)
         if options.cutting:
-            check_methods(made.methods)
-            in_stages = build_stages(made.methods[0], options.cutting, self.targets, self.tools, stage)
+            check(made.methods, options.cutting, options.dynamic)
+            in_stages = build_stages(made.methods, options.cutting, self.targets, self.tools, stage)
             config, ways = in_stages.described(config), in_stages.builds
-            kept: list[Sequence[Chosen]] = [(Chosen(Way("stages"), (), None),)] * len(ways)
+            kept: list[Sequence[Chosen]] = [[Chosen(Way("stages"), (), None)] * len(programs)] * len(ways)
         else:
             kept = self._kept(made.methods, Judge(made.weights, config, comparing))
             ways = [
@@ -124,15 +124,16 @@ def _compared(
     if obstacle(built):
         return built
     reports = [
-        each.report or _verified(staged, built.target, entry.program, comparing, aside)
+        each.report or _verified(staged, built.target, entry, comparing, aside)
         for each, entry in zip(kept, methods, strict=True)
     ]
     return msgspec.structs.replace(built, verify=merged([entry.program.method for entry in methods], reports))
 
 
-def _verified(staged: Artifact, target: str, program: Program, comparing: Comparing, aside: Aside) -> VerifyReport:
+def _verified(staged: Artifact, target: str, entry: Entry, comparing: Comparing, aside: Aside) -> VerifyReport:
+    span = Span(entry.decided.trials) if entry.decided else FIXED
     try:
-        return comparing.report(staged, target, program, aside=aside)
+        return comparing.report(staged, target, entry.program, span, aside=aside)
     except ArtifactError as error:  # there is none yet that the user could do something about
         raise CompileError(
             f"the module for {target} does not load: {error.message.removeprefix(f'{staged.path}: ')}",

@@ -1,5 +1,6 @@
 """A model in stages: cut, and every stage built for the targets of its placement."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -7,10 +8,13 @@ import msgspec
 
 from infc.errors import CompileError, UsageError
 
-from ..runtime.artifact import Config, Stage
-from .build import Build, Job, StageParts, build_all, lower
+from ..passes.partitioning import parse_split
+from ..passes.partitioning.split import CLIENT
+from ..runtime.artifact import Config, Stage, Wiring
+from .build import Build, Job, Part, StageParts, build_all, lower
 from .cutting import Cut, cut
 from .cutting_options import Cutting
+from .dynamic import Dynamic
 from .frontend.importer import Imported
 from .plan import Entry, Stages
 from .targets import TARGETS, Target
@@ -19,60 +23,122 @@ from .toolchain.tools import Tools
 
 @dataclass(frozen=True)
 class Staged:
-    """The stages, and for each way to run the model its name and its stages as they were built."""
+    """The stages, each method's way through them, and for each way to run the model its name and its built stages."""
 
-    cut: Cut
+    stages: tuple[Stage, ...]
+    wiring: tuple[Wiring, ...]
     builds: tuple[tuple[str, tuple[StageParts, ...]], ...]
 
     def described(self, config: Config) -> Config:
         """The config with the stages and their wiring."""
-        stages = tuple(Stage(name=piece.name, placement=piece.placement) for piece in self.cut.pieces)
-        return msgspec.structs.replace(config, stages=stages, wiring=(self.cut.wiring,))
+        return msgspec.structs.replace(config, stages=self.stages, wiring=self.wiring)
 
 
-def check_methods(methods: Sequence[Entry]) -> None:
-    """Raises UsageError for what does not go into stages yet: several methods, and dims that vary."""
-    if len(methods) > 1:
+def check(methods: Sequence[Entry], how: Cutting, dynamic: Dynamic) -> None:
+    """Raises UsageError for what does not go into stages: buckets, and varying dims of what the application runs."""
+    dims = [dim.name for entry in methods for dim in entry.program.method.dims]
+    if dims and dynamic.buckets:
         raise UsageError(
-            f"a model of {len(methods)} methods is not cut into stages yet: "
-            f"{', '.join(entry.program.method.name for entry in methods)}",
-            hint="compile one --method, or leave out --stages, --stage-memory and --split",
+            "--bucket is for models that are not cut: a model in stages has one module for all sizes",
+            hint="leave out --bucket, or --stages, --stage-memory and --split",
         )
-    if dims := methods[0].program.method.dims:
+    if dims and how.split and any(rule.placement == CLIENT for rule in parse_split(how.split)):
         raise UsageError(
-            f"a model whose dims vary is not cut into stages yet: {', '.join(dim.name for dim in dims)}",
-            hint="compile it for fixed sizes, or leave out --stages, --stage-memory and --split",
+            f"a model whose dims vary ({', '.join(dict.fromkeys(dims))}) cannot run in two places: what is sent would "
+            "have sizes that no interface names",
+            hint="compile it for fixed sizes, or without the placement `client`",
         )
 
 
-def build_stages(entry: Entry, how: Cutting, targets: Sequence[Target], tools: Tools, stage: Stages) -> Staged:
-    """Cut a method and build its stages, at the same time.
+def build_stages(
+    methods: Sequence[Entry], how: Cutting, targets: Sequence[Target], tools: Tools, stage: Stages
+) -> Staged:
+    """Cut the methods and build the stages, at the same time. Where dims vary, each stage takes all sizes.
+
+    What two methods have at the same place is one stage, with a module for each: the weights that both read are there
+    once.
 
     Raises:
-        CompileError: it cannot be cut like that, or a stage does not compile.
+        CompileError: a method cannot be cut like that, or a stage does not compile; names the stage.
     """
-    (job,) = entry.jobs
-    with stage("lower"):
-        lowered = lower(job, tools)
-    with stage("cut"):
-        found = cut(lowered, entry.program.method, how, tools, doubles=job.doubles)
-    ways = _ways(found, targets)
-    jobs = {
-        piece.name: Job(Imported(piece.text, ""), job.method, label=f".{piece.name}", doubles=job.doubles)
-        for piece in found.pieces
-    }
-    wanted = dict.fromkeys((name, target) for _, places in ways for name, target in places.items())
-    parts = build_all([Build(name, jobs[name], target) for name, target in wanted], tools, stage)
-    builds: list[tuple[str, tuple[StageParts, ...]]] = []
-    for title, places in ways:
-        stages: list[StageParts] = []
-        for name, target in places.items():
-            part = parts[name, jobs[name].label, target.name]
-            if isinstance(part, CompileError):
-                raise part
-            stages.append(StageParts(name, target, (part,)))
-        builds.append((title, tuple(stages)))
-    return Staged(found, tuple(builds))
+    cuts = _cuts(methods, how, tools, stage)
+    places = {piece.name: piece.placement for each in cuts for piece in each.pieces}
+    ways = _ways(places, targets)
+    jobs: dict[str, list[Job]] = {name: [] for name in places}
+    for entry, each in zip(methods, cuts, strict=True):
+        several = f".{each.wiring.method}" if len(methods) > 1 else ""
+        for piece in each.pieces:
+            jobs[piece.name].append(
+                replace(
+                    entry.jobs[0],
+                    imported=Imported(piece.text, ""),
+                    label=f"{several}.{piece.name}",
+                    several=len(methods) > 1,
+                    candidate=True,
+                )
+            )
+    wanted = dict.fromkeys((name, target) for _, where in ways for name, target in where.items())
+    parts = build_all([Build(name, job, target) for name, target in wanted for job in jobs[name]], tools, stage)
+
+    def part(name: str, job: Job, target: Target) -> Part:
+        found = parts[Build(name, job, target).key]
+        if isinstance(found, CompileError):
+            raise _of_stage(found, name, places[name], target)
+        return found
+
+    builds = tuple(
+        (
+            title,
+            tuple(
+                StageParts(name, target, tuple(part(name, job, target) for job in jobs[name]))
+                for name, target in where.items()
+            ),
+        )
+        for title, where in ways
+    )
+    stages = tuple(Stage(name=name, placement=placement) for name, placement in places.items())
+    return Staged(stages, tuple(each.wiring for each in cuts), builds)
+
+
+def _cuts(methods: Sequence[Entry], how: Cutting, tools: Tools, stage: Stages) -> list[Cut]:
+    """Each method's stages, with the names that they have in the model."""
+    names: dict[tuple[str, int], str] = {}
+    found: list[Cut] = []
+    texts: list[str] = []
+    for entry in methods:
+        job = entry.jobs[0]
+        with stage("lower"):
+            lowered = lower(job, tools)
+        with stage("cut"):
+            each = cut(
+                lowered,
+                entry.program.method,
+                how,
+                tools,
+                doubles=job.doubles,
+                label=job.label,
+                several=len(methods) > 1,
+            )
+        seen: Counter[str] = Counter()
+        own: dict[str, str] = {}
+        for piece in each.pieces:
+            place = piece.placement, seen[piece.placement]
+            own[piece.name] = names.setdefault(place, f"stage{len(names)}")
+            seen[piece.placement] += 1
+        found.append(each.renamed(own))
+        texts.append(lowered)
+    if unknown := sorted(set.intersection(*(set(each.unused) for each in found))):
+        first = methods[0].program.method
+        only = replace(how, split=f"{unknown[0]}:a;*:b")
+        cut(texts[0], first, only, tools, doubles=methods[0].jobs[0].doubles)  # says what is wrong with it
+    return found
+
+
+def _of_stage(error: CompileError, stage: str, placement: str, target: Target) -> CompileError:
+    """The error, with the stage that it is of; the tool, the command and the reproducer stay."""
+    error.message = f"stage {stage!r} (placement {placement!r}, for {target.name}): {error.message}"
+    error.args = (error.message, *error.args[1:])
+    return error
 
 
 def target_of(placement: str) -> Target | None:
@@ -80,12 +146,12 @@ def target_of(placement: str) -> Target | None:
     return TARGETS.get(placement) or TARGETS.get(placement.rstrip("0123456789"))
 
 
-def _ways(found: Cut, targets: Sequence[Target]) -> list[tuple[str, Mapping[str, Target]]]:
+def _ways(places: Mapping[str, str], targets: Sequence[Target]) -> list[tuple[str, Mapping[str, Target]]]:
     """The ways to run the model, one for each target: it is that of the stages whose placements name none."""
     ways: dict[str, Mapping[str, Target]] = {}
     for target in targets:
-        places = {
-            piece.name: replace(target_of(piece.placement) or target, storage=target.storage) for piece in found.pieces
+        where = {
+            name: replace(target_of(placement) or target, storage=target.storage) for name, placement in places.items()
         }
-        ways.setdefault("+".join(dict.fromkeys(each.name for each in places.values())), places)
+        ways.setdefault("+".join(dict.fromkeys(each.name for each in where.values())), where)
     return list(ways.items())

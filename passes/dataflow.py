@@ -57,14 +57,19 @@ def read_body(function: Any) -> Body:
         leaves = any(result in returned for result in op.operation.results)
         if leaves or op.operation.name not in _FREE or not all(operand in keys for operand in operands):
             nodes.append(op)
+            sizes.update(_own_weight(op))
             continue
         free.append(op)
         behind = frozenset[str]().union(*(keys[operand] for operand in operands))
-        if op.operation.name == Weight.OPERATION_NAME:
-            sizes[op.key.value] = byte_size(op.results[0].type)
-            behind |= {op.key.value}
+        sizes.update(_own_weight(op))
+        behind |= set(_own_weight(op))
         keys.update(dict.fromkeys(op.operation.results, behind))
     return Body(block, tuple(nodes), tuple(free), _graph(nodes, block, keys, sizes))
+
+
+def _own_weight(op: Any) -> dict[str, int]:
+    """The key and the size of a weight; nothing for any other operation."""
+    return {op.key.value: byte_size(op.results[0].type)} if op.operation.name == Weight.OPERATION_NAME else {}
 
 
 def outer_operands(op: Any) -> list[ir.Value]:
@@ -93,7 +98,7 @@ def _graph(nodes: list[Any], block: Any, keys: dict[Any, frozenset[str]], sizes:
     described: list[Node] = []
     for position, op in enumerate(nodes):
         operands = outer_operands(op)
-        read = frozenset[str]().union(*(keys.get(operand, frozenset()) for operand in operands))
+        read = frozenset(_own_weight(op)).union(*(keys.get(operand, frozenset()) for operand in operands))
         described.append(Node(op.operation.name, op_flops(op), tuple(sorted(read)), module_of(op.location)))
         for operand in operands:
             if operand not in keys:

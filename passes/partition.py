@@ -8,11 +8,22 @@ from torch_mlir import ir
 
 from .base import Pass, PassError
 from .dataflow import Body, read_body
-from .partitioning import Device, DoesNotFit, Graph, UnknownModule, best_plan, fewest_stages, parse_split, split_by_name
+from .partitioning import (
+    Device,
+    DoesNotFit,
+    Graph,
+    UnknownModule,
+    best_plan,
+    fewest_stages,
+    parse_split,
+    split_by_name,
+    unused_rules,
+)
 from .sizes import parse_size
 from .staging import make_stages
 from .walk import operations
 
+UNUSED_ATTRIBUTE = "infer.unused_rules"
 _SHOWN = (
     "for example infer-partition{stages=2}, {memory=2GiB}, or {split=encoder.layer.0-5:gpu0;*:cpu0}; "
     "of `infc compile`: --stages, --stage-memory, --split"
@@ -28,6 +39,8 @@ class Partition(Pass):
       sizes, `memory=1GiB,2GiB`, are those of the placements in their order.
     - `split=MODULE:PLACEMENT;…;*:PLACEMENT`: by the names of modules, as weights' keys begin with them and as
       operations' locations say (`modules.py`); `layer.0-5` names six. A placement may get several stages.
+    - `optional=1`: rules of a split may be for other functions; those that are for nothing in this one become its
+      attribute `infer.unused_rules`.
     - `placements=A,B,…` names the placements of `stages` and `memory`, which are device0, device1 … otherwise.
 
     Weights and constants go into every stage that reads them. A value that another placement needs passes through an
@@ -59,6 +72,7 @@ class Partition(Pass):
     memory: str = ""
     split: str = ""
     placements: str = ""
+    optional: int = 0
 
     def run(self, module: ir.Operation) -> None:
         """Raises CompileError: options that contradict each other, a model that does not fit, an unknown module."""
@@ -70,7 +84,11 @@ class Partition(Pass):
             body = read_body(function)
             if any(op.operation.name == "infer.stage" for op in body.nodes):
                 raise PassError(function, f"@{function.name.value} is partitioned already")
-            make_stages(function, body, self._plan(function, body))
+            plan = self._plan(function, body)
+            if self.optional and (unused := unused_rules(body.graph, parse_split(self.split))):
+                texts = [ir.StringAttr.get(rule.module, context=module.context) for rule in unused]
+                function.operation.attributes[UNUSED_ATTRIBUTE] = ir.ArrayAttr.get(texts, context=module.context)
+            make_stages(function, body, plan)
 
     def _plan(self, function: Any, body: Body) -> list[tuple[str, tuple[int, ...]]]:
         try:
@@ -98,7 +116,11 @@ class Partition(Pass):
         if self.split:
             if self.stages or self.memory or self.placements:
                 raise ValueError("split says all of it, without stages, memory and placements")
-            return split_by_name(graph, parse_split(self.split))
+            rules = parse_split(self.split)
+            if self.optional:
+                unused = unused_rules(graph, rules)
+                rules = tuple(rule for rule in rules if rule not in unused)
+            return split_by_name(graph, rules)
         sizes = [parse_size(text) for text in self.memory.split(",")] if self.memory else []
         names = self.placements.split(",") if self.placements else []
         count = self.stages or max(len(names), len(sizes) if len(sizes) > 1 else 0)

@@ -6,6 +6,7 @@ from typing import Any
 from torch_mlir import ir
 
 from ..dialects.infer import Stage, Transfer, Yield
+from .boxing import box, boxed_type, unbox
 from .dataflow import Body, outer_operands
 from .walk import operations
 
@@ -15,8 +16,9 @@ CAST = "builtin.unrealized_conversion_cast"
 def make_stages(function: Any, body: Body, stages: Sequence[tuple[str, tuple[int, ...]]]) -> None:
     """Put the nodes of `body` into one stage for each of `stages`, a placement and the nodes' positions.
 
-    No stage reads what a later one computes; the caller has seen to that. The operations are copied and the originals
-    erased: so that no use of a value has to be told from another.
+    No stage reads what a later one computes; the caller has seen to that. A scalar that another stage reads crosses as
+    a tensor of no dims. The operations are copied and the originals erased: so that no use of a value has to be told
+    from another.
     """
     *originals, end = list(body.block.operations)
     parts = [[body.nodes[position] for position in members] for _, members in stages]
@@ -27,7 +29,7 @@ def make_stages(function: Any, body: Body, stages: Sequence[tuple[str, tuple[int
             wanted = set(end.operation.operands).union(*read_by[k + 1 :])
             outputs = [result for op in parts[k] for result in op.operation.results if result in wanted]
             _make_stage(f"stage{k}", placement, parts[k], read_by[k], outputs, body.free, values)
-        mapping = {original: place.value for original, place in values.items()}
+        mapping = {original: unbox(place.value, original.type) for original, place in values.items()}
         for op in _needed(body.free, end.operation.operands):
             copy_op(op, ir.InsertionPoint(end), mapping)
         for position, operand in enumerate(end.operation.operands):
@@ -93,18 +95,21 @@ def _make_stage(
     values: dict[Any, _Place],
 ) -> None:
     inputs = [value for value in reads if value in values]
+    given = [values[value].on(placement) for value in inputs]
     stage = Stage(
         stage=ir.StringAttr.get(name),
         placement=ir.StringAttr.get(placement),
-        inputs=pack([values[value].on(placement) for value in inputs]),
-        outputs=ir.TupleType.get_tuple([value.type for value in outputs]),
+        inputs=pack(given),
+        outputs=ir.TupleType.get_tuple([boxed_type(value.type) for value in outputs]),
     )
-    block = stage.body.blocks.append(*(value.type for value in inputs))
-    mapping: dict[Any, ir.Value] = dict(zip(inputs, block.arguments, strict=True))
+    block = stage.body.blocks.append(*(value.type for value in given))
     with ir.InsertionPoint(block):
+        mapping: dict[Any, ir.Value] = {
+            value: unbox(argument, value.type) for value, argument in zip(inputs, block.arguments, strict=True)
+        }
         for op in [*_needed(free, reads), *members]:
             copy_op(op, ir.InsertionPoint.current, mapping)
-        Yield(values=pack([mapping[value] for value in outputs]))
+        Yield(values=pack([box(mapping[value]) for value in outputs]))
     results = unpack(stage.outputs)
     values.update({value: _Place(result, placement) for value, result in zip(outputs, results, strict=True)})
 

@@ -2,7 +2,7 @@
 
 from .graph import Device, Graph, Node, Value
 from .search import DoesNotFit, Plan, best_plan, fewest_stages
-from .split import UnknownModule, parse_split, split_by_name
+from .split import UnknownModule, parse_split, split_by_name, unused_rules
 
 __all__ = [
     "Device",
@@ -16,4 +16,5 @@ __all__ = [
     "fewest_stages",
     "parse_split",
     "split_by_name",
+    "unused_rules",
 ]

@@ -69,8 +69,7 @@ def split_by_name(graph: Graph, rules: Sequence[Rule]) -> list[tuple[str, tuple[
         ValueError: what it matches goes elsewhere by other rules, or is shared.
     """
     _check(graph, rules)
-    readers = Counter(key for node in graph.nodes for key in set(node.weights))
-    own = [[key for key in node.weights if readers[key] == 1] for node in graph.nodes]
+    own = _own(graph)
     said = [_rule(node, keys, rules) for node, keys in zip(graph.nodes, own, strict=True)]
     for rule in rules:
         if rule not in said and rule.module != "*":
@@ -92,6 +91,18 @@ def split_by_name(graph: Graph, rules: Sequence[Rule]) -> list[tuple[str, tuple[
     return [*stages, *_fewest(graph, homes, set(front))]
 
 
+def unused_rules(graph: Graph, rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """Those that no node goes by, but for `*`."""
+    said = [_rule(node, keys, rules) for node, keys in zip(graph.nodes, _own(graph), strict=True)]
+    return tuple(rule for rule in rules if rule not in said and rule.module != "*")
+
+
+def _own(graph: Graph) -> list[list[str]]:
+    """For each node the weights that it alone reads."""
+    readers = Counter(key for node in graph.nodes for key in set(node.weights))
+    return [[key for key in node.weights if readers[key] == 1] for node in graph.nodes]
+
+
 def _rule(node: Node, own: Sequence[str], rules: Sequence[Rule]) -> Rule | None:
     """The rule that says where a node goes; None where none knows."""
     by_weight = next((rule for key in own for rule in rules if rule.matches(key)), None)
@@ -104,27 +115,36 @@ def _fewest(graph: Graph, homes: Sequence[str], done: set[int]) -> list[tuple[st
     """The nodes that are not `done` in stages of one placement each, in an order in which none reads from a later one.
 
     Each stage takes all that it can; which placement is the first is tried out. With two placements there is no way
-    with fewer stages.
+    with fewer stages; with more it is a heuristic: one that needs no further stage comes before those that do.
     """
     firsts = dict.fromkeys(home for position, home in enumerate(homes) if position not in done)
-    return min((_greedy(graph, homes, set(done), first) for first in firsts), key=len, default=[])
+    return min((_greedy(graph, homes, done, first) for first in firsts), key=len, default=[])
 
 
 def _greedy(graph: Graph, homes: Sequence[str], done: set[int], placement: str) -> list[tuple[str, tuple[int, ...]]]:
+    done = set(done)
     stages: list[tuple[str, tuple[int, ...]]] = []
-    rest = [position for position in range(len(homes)) if position not in done]
-    while rest:
-        members: list[int] = []
-        for position in rest:
-            if homes[position] == placement and graph.predecessors[position] <= done:
-                members.append(position)
-                done.add(position)
-        rest = [position for position in rest if position not in done]
-        if members:
-            stages.append((placement, tuple(members)))
-        ready = (position for position in rest if graph.predecessors[position] <= done)
-        placement = homes[next(ready, 0)]
+    while left := dict.fromkeys(home for position, home in enumerate(homes) if position not in done):
+        could = {home: _takes(graph, homes, done, home) for home in left}
+        whole = (home for home, members in could.items() if set(_rest(homes, done, home)) == set(members))
+        some = (home for home, members in could.items() if members)
+        chosen = placement if not stages and could[placement] else next(whole, None) or next(some)
+        stages.append((chosen, could[chosen]))
+        done.update(could[chosen])
     return stages
+
+
+def _takes(graph: Graph, homes: Sequence[str], done: set[int], placement: str) -> tuple[int, ...]:
+    """What a stage there can compute from what is done and from its own."""
+    members: set[int] = set()
+    for position in _rest(homes, done, placement):
+        if all(each in done or each in members for each in graph.predecessors[position]):
+            members.add(position)
+    return tuple(sorted(members))
+
+
+def _rest(homes: Sequence[str], done: set[int], placement: str) -> list[int]:
+    return [position for position, home in enumerate(homes) if home == placement and position not in done]
 
 
 def _front(graph: Graph, homes: Sequence[str], own: Sequence[Sequence[str]]) -> tuple[int, ...]:

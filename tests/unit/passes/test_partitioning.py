@@ -207,6 +207,14 @@ def test_a_node_without_weights_goes_where_its_module_does() -> None:
         split_by_name(graph, parse_split("*:q;act:p;*:q"))
 
 
+def test_a_stage_that_is_then_done_with_comes_before_one_that_is_not() -> None:
+    """The last module's bias is an output too: it waits for the rest of its stage."""
+    nodes = (Node("bias", 0, ("c.b",), None), Node("x", module="a"), Node("y", module="b"), Node("z", module="c"))
+    graph = Graph(nodes, (Value(1, 1, (2,)), Value(2, 1, (3,)), Value(0, 1, (3,))), {"c.b": 1})
+    stages = split_by_name(graph, parse_split("a:p;b:q;*:r"))
+    assert stages == [("p", (1,)), ("q", (2,)), ("r", (0, 3))]
+
+
 def test_nothing_but_its_place_says_where_a_node_of_no_module_goes() -> None:
     nodes = (Node("x"), Node("a", 0, ("a.w",)), Node("y"), Node("z", module=""), Node("y"))
     assert split_by_name(Graph(nodes, (), {"a.w": 1}), parse_split("a:p;*:q")) == [("p", (0, 1, 2)), ("q", (3, 4))]
