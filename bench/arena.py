@@ -127,7 +127,8 @@ def counting(path: Path, repetitions: int) -> Row:
     """What deciding and counting adds to a call: one that reads all of its weights once, and does nothing else."""
     with Artifact.open(path) as artifact:
         chunks = artifact.build().stages[0].slab.chunks
-        migrator = Migrator(Residency(None, make_policy("balanced")))
+        # With a limit, as a pool has one: without, nothing is ever decided, and nothing needs to be recorded.
+        migrator = Migrator(Residency(2 * len(chunks) * CHUNK_SIZE, make_policy("balanced")))
         migrator.add("model", Promotion(artifact, chunks, checked=True), checked=True)
         pages = np.frombuffer(map_files(artifact, chunks).view(), np.uint64)
 

@@ -30,6 +30,7 @@ class _Model:
     sizes: dict[str, int]
     stats: ModelStats
     checked: bool
+    whole: int = -1  # the residency's removals when all of it was there last: while they are the same, it still is
     filling: Lock = field(default_factory=Lock)
 
 
@@ -61,7 +62,9 @@ class Migrator:
         self._clock = clock
         self._models: dict[ModelId, _Model] = {}
         self._holders: defaultdict[str, list[ModelId]] = defaultdict(list)  # of a chunk
-        self._in_use: Counter[str] = Counter()  # chunks of calls on their way
+        self._in_use: Counter[ModelId] = Counter()  # calls on their way, of models that have any
+        # Calls that found everything there: how many, when the last was. The policy hears of them before it decides.
+        self._untold: dict[ModelId, tuple[int, float]] = {}
         self._tier = DISK
         self._in, self._out = Moves(), Moves()
         self._damaged = 0
@@ -87,6 +90,7 @@ class Migrator:
                 self._holders[chunk].append(name)
             if not (checked and loaded):
                 return
+            self._tell()
             for access in self._plan(name, model):
                 self._residency.fill(access)
         self.drop(sizes)
@@ -122,10 +126,11 @@ class Migrator:
         with self._deciding:
             model.stats.calls += counted
             model.stats.last = self._clock()
-            if model.checked and all(chunk in self._residency for chunk in model.sizes):
+            if model.checked and self._is_whole(model):
                 model.stats.hits += len(model.sizes)
-                self._in_use.update(model.sizes)
+                self._in_use[name] += 1
                 return Ticket(name, late=True)
+            self._tell()
             evicted: list[str] = []
             wanted: list[str] = []
             for access in self._plan(name, model):
@@ -136,7 +141,7 @@ class Migrator:
             model.stats.hits += len(model.sizes) - len(wanted)
             model.stats.misses += len(wanted)
             model.stats.brought += sum(model.sizes[chunk] for chunk in wanted)
-            self._in_use.update(model.sizes)
+            self._in_use[name] += 1
             return Ticket(name, tuple(evicted), tuple(wanted))
 
     def fill(self, ticket: Ticket) -> None:
@@ -175,15 +180,15 @@ class Migrator:
         """Ends a call; the chunks that it used and that are not kept."""
         model = self._models[ticket.model]
         with self._deciding:
-            self._in_use.subtract(model.sizes)
-            if ticket.late:
-                for access in self._plan(ticket.model, model):
-                    if access.chunk in self._residency:
-                        self._residency.touch(access)
-            gone = [chunk for chunk in model.sizes if not self._busy(chunk)]
-            for chunk in gone:
-                del self._in_use[chunk]
-            return tuple(chunk for chunk in gone if chunk not in self._residency)
+            self._in_use[ticket.model] -= 1
+            if not self._in_use[ticket.model]:
+                del self._in_use[ticket.model]
+            if ticket.late and self._residency.capacity is not None:  # where all fits, nothing is ever decided
+                calls, _ = self._untold.pop(ticket.model, (0, 0.0))  # popped: they are in the order of their last calls
+                self._untold[ticket.model] = calls + 1, self._clock()
+            if self._is_whole(model):
+                return ()
+            return tuple(chunk for chunk in model.sizes if not self._is_wanted(chunk))
 
     def size(self, name: ModelId) -> int:
         """Bytes of a model's weights."""
@@ -237,10 +242,31 @@ class Migrator:
         self._threads.shutdown(cancel_futures=True)
         self._fetching.shutdown(wait=False, cancel_futures=True)
 
-    def _plan(self, name: ModelId, model: _Model) -> list[Access]:
-        at = self._clock()
+    def _is_whole(self, model: _Model) -> bool:
+        """Whether all of a model is in the tier. One look for a call, as long as nothing left."""
+        removals = self._residency.removals
+        if model.whole != removals:
+            if not all(chunk in self._residency for chunk in model.sizes):
+                return False
+            model.whole = removals
+        return True
+
+    def _tell(self) -> None:
+        """Tells the policy of the calls that nothing had to be decided for: one record for all of a model's.
+
+        As nothing left meanwhile, its age did not move either: a record that stands for many calls ranks a model as
+        they would have one by one.
+        """
+        untold, self._untold = self._untold, {}
+        for name, (calls, at) in untold.items():
+            for access in self._plan(name, self._models[name], at=at, weight=calls):
+                if access.chunk in self._residency:
+                    self._residency.touch(access)
+
+    def _plan(self, name: ModelId, model: _Model, *, at: float | None = None, weight: float = 1.0) -> list[Access]:
+        at = self._clock() if at is None else at
         return [
-            Access(chunk, name, at, size, self._tier.seconds(size), step)
+            Access(chunk, name, at, size, self._tier.seconds(size), step, weight)
             for step, (chunk, size) in enumerate(model.sizes.items())
         ]
 
@@ -248,7 +274,7 @@ class Migrator:
         return chunk in self._residency or self._busy(chunk)
 
     def _busy(self, chunk: str) -> bool:
-        return self._in_use[chunk] > 0
+        return any(chunk in self._models[name].sizes for name in self._in_use)
 
     def _failed(self, chunk: str, error: InfcError) -> None:
         with self._deciding:

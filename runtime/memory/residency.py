@@ -43,6 +43,7 @@ class Residency:
     def __init__(self, capacity: int | None, policy: Policy) -> None:
         self.capacity = capacity
         self.used = 0
+        self.removals = 0  # chunks that left since the beginning: while it stays, what was there still is
         self._policy = policy
         self._sizes: dict[ChunkId, int] = {}
         self._pins: Counter[ChunkId] = Counter()
@@ -120,6 +121,7 @@ class Residency:
                 hint="policies name chunks of the tier that are not pinned",
             )
         self.used -= self._sizes.pop(chunk)
+        self.removals += 1
         self._policy.removed(chunk)
 
     def pin(self, access: Access) -> bool:

@@ -10,7 +10,8 @@ import pytest
 
 from infc.errors import ArtifactError, InfcError
 from infc.runtime.artifact import Artifact
-from infc.runtime.memory.migrator import Migrator
+from infc.runtime.memory.access import Access
+from infc.runtime.memory.migrator import Migrator, Ticket
 from infc.runtime.memory.policies import make_policy
 from infc.runtime.memory.promotion import Promotion
 from infc.runtime.memory.residency import Residency
@@ -77,6 +78,30 @@ def test_what_does_not_fit_leaves_the_memory(opened: list[Artifact]) -> None:
     assert seen.models["a"].hits == 3 * 2 and seen.models["a"].misses == 3 * (BODY - 1)
     assert seen.promotions == 3 * (BODY - 1)
     assert seen.models["a"].resident == 2 * CHUNK
+
+
+@pytest.mark.parametrize("policy", ["balanced", "lru", "lfu", "gdsf", "pin-prefix"])
+def test_a_call_that_finds_all_there_is_told_before_the_next_decision(opened: list[Artifact], policy: str) -> None:
+    def counted(name: str) -> Ticket:
+        ticket = migrator.begin(name)
+        assert ticket.late is (name == "a")
+        migrator.end(ticket)
+        return ticket
+
+    room = sum(opened[0].blob(chunk).length for chunk in chunks_of(opened[0]))  # for all of one, not the other's head
+    migrator = migrator_of(opened, room, policy=policy)
+    told: list[Access] = []
+    touched = migrator._residency._policy.touched
+    migrator._residency._policy.touched = lambda access: (told.append(access), touched(access))[1]
+    for _ in range(1000):
+        counted("a")
+    assert not told
+    counted("b")
+    assert [(access.chunk, access.weight) for access in told[: BODY + 1]] == [
+        (chunk, 1000) for chunk in chunks_of(opened[0])
+    ]
+    assert {access.weight for access in told[BODY + 1 :]} == {1}
+    migrator.close()
 
 
 def test_a_chunk_that_another_call_uses_stays(opened: list[Artifact]) -> None:
