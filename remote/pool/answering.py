@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from infc.errors import InfcError, InvalidInput
 
 from ..oip import keys
-from .controller import Model
+from .model import Model
 from .status import status_of, trailer_of
 
 _log = logging.getLogger(__name__)

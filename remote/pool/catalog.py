@@ -18,7 +18,7 @@ from ...runtime.memory.promotion import Promotion
 from ...runtime.memory.residency import Residency
 from ...runtime.store import Store
 from ...runtime.targets import CPU_DEVICE, choose
-from .controller import Model
+from .model import Model
 
 _log = logging.getLogger(__name__)
 

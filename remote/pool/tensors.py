@@ -12,7 +12,8 @@ from ...runtime.artifact import DType
 from ...runtime.artifact.dtypes import numpy_dtype
 from ...runtime.inputs import check_inputs
 from ..oip import DTYPES, DTypeInfo, by_name, by_oip, messages
-from .controller import VERSION, Model
+from .controller import VERSION
+from .model import Model
 from .work import Answer
 
 # Parameters of Triton's protocol extensions that change what an answer means. Ignoring them would answer wrongly.

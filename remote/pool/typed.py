@@ -22,7 +22,8 @@ from ...runtime.artifact import TensorSpec
 from ...runtime.artifact.dtypes import numpy_dtype
 from ...runtime.inputs import check_inputs
 from .answering import Context, digests
-from .controller import Model, Pool
+from .controller import Pool
+from .model import Model
 from .tensors import oip_dtype
 from .work import Answer
 

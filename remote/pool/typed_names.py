@@ -16,7 +16,8 @@ from infc.errors import InvalidInput, ModelNotFound
 
 from ..oip import keys
 from .answering import Context, parse, unary
-from .controller import Model, Pool
+from .controller import Pool
+from .model import Model
 from .typed import Call, TypedService
 
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infc.errors import ArtifactError
-from infc.remote.pool.controller import Model
+from infc.remote.pool.model import Model
 from infc.remote.pool.typed import TypedService
 from infc.remote.pool.typed_names import reflected, typed_services
 from infc.runtime.artifact import Artifact
