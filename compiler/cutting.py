@@ -9,11 +9,13 @@ from torch_mlir import ir
 
 from infc.errors import CompileError
 
+from ..dialects.infer import Weight
 from ..passes.outline_stages import PLACEMENT_ATTRIBUTE, STAGE_ATTRIBUTE
 from ..passes.partition import UNUSED_ATTRIBUTE, Partition
 from ..passes.partitioning import parse_split
 from ..passes.partitioning.split import CLIENT
 from ..passes.runner import make_context
+from ..passes.sizes import byte_size
 from ..passes.walk import operations
 from ..runtime.artifact import UNKNOWN, DType, Edge, Method, Ref, Step, Wiring
 from .build import BINDINGS
@@ -39,11 +41,13 @@ _CONTRACT = "mem-schedule,rpc-interface,infer-verify-contract{level=2}"
 
 @dataclass(frozen=True)
 class Piece:
-    """A stage: its name, its placement, and a module with one function, named after the method."""
+    """A stage: its name, its placement, a module with one function, named after the method, and the bytes of its
+    weights by their keys."""
 
     name: str
     placement: str
     text: str
+    weights: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,8 @@ def _read(text: str, method: Method, *, doubles: bool) -> Cut:
             case "func.call" if op.callee.value in stages:
                 stage = stages[op.callee.value]
                 name = stage.operation.attributes[STAGE_ATTRIBUTE].value
-                pieces.append(Piece(name, stage.operation.attributes[PLACEMENT_ATTRIBUTE].value, _alone(stage, method)))
+                placement = stage.operation.attributes[PLACEMENT_ATTRIBUTE].value
+                pieces.append(Piece(name, placement, _alone(stage, method), _weights(stage)))
                 edges = tuple(_edge(result.type, name, doubles=doubles) for result in op.results)
                 steps.append(Step(stage=name, inputs=tuple(values[each] for each in op.operands), outputs=edges))
                 values.update({each: Ref(stage=name, number=at) for at, each in enumerate(op.operation.results)})
@@ -137,6 +142,11 @@ def _read(text: str, method: Method, *, doubles: bool) -> Cut:
     unused = main.operation.attributes
     found = tuple(each.value for each in unused[UNUSED_ATTRIBUTE]) if UNUSED_ATTRIBUTE in unused else ()
     return Cut(tuple(pieces), wiring, found)
+
+
+def _weights(function: Any) -> dict[str, int]:
+    found = operations(function.operation, Weight.OPERATION_NAME)
+    return {weight.key.value: byte_size(weight.results[0].type) for weight in found}
 
 
 def _alone(function: Any, method: Method) -> str:

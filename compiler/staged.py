@@ -10,9 +10,10 @@ from infc.errors import CompileError, UsageError
 
 from ..passes.partitioning import parse_split
 from ..passes.partitioning.split import CLIENT
+from ..passes.sizes import parse_size
 from ..runtime.artifact import Config, Stage, Wiring
 from .build import Build, Job, Part, StageParts, build_all, lower
-from .cutting import Cut, cut
+from .cutting import Cut, Piece, cut
 from .cutting_options import Cutting
 from .dynamic import Dynamic
 from .frontend.importer import Imported
@@ -131,7 +132,26 @@ def _cuts(methods: Sequence[Entry], how: Cutting, tools: Tools, stage: Stages) -
         first = methods[0].program.method
         only = replace(how, split=f"{unknown[0]}:a;*:b")
         cut(texts[0], first, only, tools, doubles=methods[0].jobs[0].doubles)  # says what is wrong with it
+    _check_memory(found, how)
     return found
+
+
+def _check_memory(cuts: Sequence[Cut], how: Cutting) -> None:
+    """Each method fits by itself, the cost model knows; the weights of all of them have to fit together."""
+    sizes = [parse_size(text) for text in how.memory.split(",")] if how.memory else []
+    stages: dict[str, list[Piece]] = {}
+    for piece in (piece for each in cuts for piece in each.pieces):
+        stages.setdefault(piece.name, []).append(piece)
+    for number, (name, pieces) in enumerate(stages.items() if sizes else ()):
+        size = sizes[min(number, len(sizes) - 1)]
+        weights = {key: length for piece in pieces for key, length in piece.weights.items()}
+        if len(pieces) > 1 and sum(weights.values()) > size:
+            raise CompileError(
+                f"stage {name!r} does not fit: {pieces[0].placement} has {size} bytes and lacks "
+                f"{sum(weights.values()) - size} for the weights of {len(pieces)} methods",
+                hint="more memory, narrower weights (--cast-weights, --quantize), or --split by the names of modules",
+                stage="infer-partition",
+            )
 
 
 def _of_stage(error: CompileError, stage: str, placement: str, target: Target) -> CompileError:

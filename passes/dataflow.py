@@ -1,7 +1,7 @@
 """A function's body as the graph that `infc.passes.partitioning` cuts."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -34,13 +34,24 @@ class Body:
     """The operations of a function's block, each with what it reads.
 
     `nodes` are those that a stage computes once, in the graph's order; `free` those that every stage repeats that
-    needs them.
+    needs them. Of a tensor that has no elements yet the sizes may be computed: they are `behind` it.
     """
 
     block: Any
     nodes: tuple[Any, ...]
     free: tuple[Any, ...]
     graph: Graph
+    behind: dict[Any, tuple[Any, ...]] = field(default_factory=dict[Any, tuple[Any, ...]])
+
+    def reads(self, op: Any) -> list[Any]:
+        """The values from outside of `op` that it reads, and those behind them; each once."""
+        return _reads(op, self.behind)
+
+    def in_order(self, free: Sequence[Any], members: Sequence[Any]) -> list[Any]:
+        """Some of `free` and of `nodes`, each before what reads it: first what has nothing behind it."""
+        first = [op for op in free if op.operation.results[0] not in self.behind]
+        rest = {op.operation for op in (*free, *members)} - {op.operation for op in first}
+        return [*first, *(op for op in self.block.operations if op.operation in rest)]
 
 
 def read_body(function: Any) -> Body:
@@ -51,20 +62,26 @@ def read_body(function: Any) -> Body:
     nodes: list[Any] = []
     free: list[Any] = []
     keys: dict[Any, frozenset[str]] = {}  # the weights behind a value that costs nothing
+    behind: dict[Any, tuple[Any, ...]] = {}
     sizes: dict[str, int] = {}
     for op in operations_:
         operands = outer_operands(op)
         leaves = any(result in returned for result in op.operation.results)
-        if leaves or op.operation.name not in _FREE or not all(operand in keys for operand in operands):
+        computed = [operand for operand in operands if operand not in keys]
+        varies = op.operation.name == "tensor.empty"  # it reads sizes: a few bytes, where it may be many
+        if leaves or op.operation.name not in _FREE or (computed and not varies):
             nodes.append(op)
             sizes.update(_own_weight(op))
             continue
         free.append(op)
-        behind = frozenset[str]().union(*(keys[operand] for operand in operands))
+        found = (*computed, *(each for operand in operands for each in behind.get(operand, ())))
+        if found:
+            behind[op.operation.results[0]] = tuple(dict.fromkeys(found))
+        read = frozenset[str]().union(*(keys.get(operand, frozenset()) for operand in operands))
         sizes.update(_own_weight(op))
-        behind |= set(_own_weight(op))
-        keys.update(dict.fromkeys(op.operation.results, behind))
-    return Body(block, tuple(nodes), tuple(free), _graph(nodes, block, keys, sizes))
+        read |= set(_own_weight(op))
+        keys.update(dict.fromkeys(op.operation.results, read))
+    return Body(block, tuple(nodes), tuple(free), _graph(nodes, block, keys, sizes, behind), behind)
 
 
 def _own_weight(op: Any) -> dict[str, int]:
@@ -93,11 +110,22 @@ def _within(value: ir.Value, op: Any) -> bool:
     return current is not None
 
 
-def _graph(nodes: list[Any], block: Any, keys: dict[Any, frozenset[str]], sizes: dict[str, int]) -> Graph:
+def _reads(op: Any, behind: dict[Any, tuple[Any, ...]]) -> list[Any]:
+    operands = outer_operands(op)
+    return list(dict.fromkeys([*operands, *(each for operand in operands for each in behind.get(operand, ()))]))
+
+
+def _graph(
+    nodes: list[Any],
+    block: Any,
+    keys: dict[Any, frozenset[str]],
+    sizes: dict[str, int],
+    behind: dict[Any, tuple[Any, ...]],
+) -> Graph:
     users: dict[Any, list[int]] = {}
     described: list[Node] = []
     for position, op in enumerate(nodes):
-        operands = outer_operands(op)
+        operands = _reads(op, behind)
         read = frozenset(_own_weight(op)).union(*(keys.get(operand, frozenset()) for operand in operands))
         described.append(Node(op.operation.name, op_flops(op), tuple(sorted(read)), module_of(op.location)))
         for operand in operands:

@@ -22,13 +22,13 @@ def make_stages(function: Any, body: Body, stages: Sequence[tuple[str, tuple[int
     """
     *originals, end = list(body.block.operations)
     parts = [[body.nodes[position] for position in members] for _, members in stages]
-    read_by = [_reads(part) for part in parts]
+    read_by = [dict.fromkeys(value for op in part for value in body.reads(op)) for part in parts]
     values = {argument: _Place(argument) for argument in body.block.arguments}
     with function.location, ir.InsertionPoint(end):
         for k, (placement, _) in enumerate(stages):
             wanted = set(end.operation.operands).union(*read_by[k + 1 :])
             outputs = [result for op in parts[k] for result in op.operation.results if result in wanted]
-            _make_stage(f"stage{k}", placement, parts[k], read_by[k], outputs, body.free, values)
+            _make_stage(f"stage{k}", placement, parts[k], read_by[k], outputs, body, values)
         mapping = {original: unbox(place.value, original.type) for original, place in values.items()}
         for op in _needed(body.free, end.operation.operands):
             copy_op(op, ir.InsertionPoint(end), mapping)
@@ -91,7 +91,7 @@ def _make_stage(
     members: Sequence[Any],
     reads: dict[Any, None],
     outputs: Sequence[Any],
-    free: Sequence[Any],
+    body: Body,
     values: dict[Any, _Place],
 ) -> None:
     inputs = [value for value in reads if value in values]
@@ -107,15 +107,11 @@ def _make_stage(
         mapping: dict[Any, ir.Value] = {
             value: unbox(argument, value.type) for value, argument in zip(inputs, block.arguments, strict=True)
         }
-        for op in [*_needed(free, reads), *members]:
+        for op in body.in_order(_needed(body.free, reads), members):
             copy_op(op, ir.InsertionPoint.current, mapping)
         Yield(values=pack([box(mapping[value]) for value in outputs]))
     results = unpack(stage.outputs)
     values.update({value: _Place(result, placement) for value, result in zip(outputs, results, strict=True)})
-
-
-def _reads(members: Iterable[Any]) -> dict[Any, None]:
-    return dict.fromkeys(value for op in members for value in outer_operands(op))
 
 
 def _needed(free: Sequence[Any], reads: Iterable[Any]) -> list[Any]:

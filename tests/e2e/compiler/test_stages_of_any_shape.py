@@ -12,7 +12,7 @@ from torch import nn
 from infc.compiler.cutting_options import Cutting
 from infc.compiler.doors.request import Request
 from infc.compiler.driver import CompileOptions, compile_model
-from infc.compiler.dynamic import parse_dynamic
+from infc.compiler.dynamic import Dynamic, parse_dynamic
 from infc.compiler.toolchain import iree
 from infc.errors import CompileError, UsageError
 from infc.runtime.artifact import Artifact
@@ -50,6 +50,27 @@ class Odd(nn.Module):
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         return self.first(x)[0]
+
+
+class Apart(nn.Module):
+    """Two methods with weights of their own, of 1088 bytes a layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.left = nn.Sequential(nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 16))
+        self.right = nn.Sequential(nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 16))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.left(x)
+
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        return self.right(x)
+
+
+def apart() -> tuple[nn.Module, Any]:
+    x = torch.randn(1, 16)
+    return Apart().eval(), {"forward": (x,), "encode": (x,)}
 
 
 def odd() -> tuple[nn.Module, Any]:
@@ -134,6 +155,15 @@ def test_what_cannot_be_cut_is_said(
         compile_model(f"{__file__}:odd", tmp_path / "out.infc", options)
     assert said in str(caught.value)
     assert "frist" not in said or "did you mean first" in caught.value.hint  # type: ignore[attr-defined]
+
+
+def test_methods_that_fit_alone_have_to_fit_together(path: Path, tmp_path: Path) -> None:
+    cutting = Cutting(stages=2, memory="1600B")
+    options = replace(OPTIONS, cache=path.parent / "cache", cutting=cutting, dynamic=Dynamic())
+    with pytest.raises(CompileError) as caught:
+        compile_model(f"{__file__}:apart", tmp_path / "out.infc", options)
+    said = "stage 'stage0' does not fit: device0 has 1600 bytes and lacks 576 for the weights of 2 methods"
+    assert said in str(caught.value)
 
 
 def test_what_iree_refuses_is_told_with_the_stage(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
