@@ -52,9 +52,8 @@ from infc.runtime.store import Store
 
 from arena import arena, attaching, counting
 from harness import Row, Side, finish, interleave, parse_options, row
+from paging import paging
 from simulated import limits, policies, reload_cost
-
-LIMITED = "needs a control group of its own with a limit on memory, which the benchmark does not make"
 
 
 def main() -> None:
@@ -73,8 +72,7 @@ def main() -> None:
             *arena(path, write(Path(folder) / "other.infc", "other", count, seed=1), 2 if options.quick else 7),
             counting(path, 2 if options.quick else 7),
             *limits(options.quick),
-            row("trace policy against the kernel's own paging, at its worst", "×", None, goal=("<=", 1.1), why=LIMITED),
-            row("trace policy against the kernel's own paging, at its best", "×", None, goal=("<=", 0.8), why=LIMITED),
+            *paging(path, count, 1 if options.quick else 5),
         ]
     finish("memory", rows, options, {"infc": __version__, "numpy": np.__version__})
 
