@@ -136,15 +136,21 @@ def test_a_module_without_weights_is_a_stage_by_its_name(tmp_path: Path, cache: 
     equal(outputs(tmp_path / "whole.infc"), outputs(tmp_path / "cut.infc"))
 
 
-def test_one_model_on_two_kinds_of_devices(tmp_path: Path, cache: Path) -> None:
+@pytest.mark.parametrize(
+    ("split", "target", "devices"),
+    [
+        ("backbone.0:vulkan;backbone.2:cpu;*:vulkan", "vulkan+cpu", ["vulkan", "local-task", "vulkan"]),
+        ("backbone:vulkan0;*:vulkan1", "vulkan", ["vulkan", "vulkan"]),
+    ],
+)
+def test_one_model_on_several_devices(split: str, target: str, devices: list[str], tmp_path: Path, cache: Path) -> None:
     missing = missing_device("vulkan")
     if missing:
         pytest.skip(f"vulkan is {missing}; `make drivers` installs one, in software")
     made("three", tmp_path / "whole.infc", Cutting(), cache)
-    cutting = Cutting(split="backbone.0:cpu;backbone.2:vulkan;*:cpu")
-    build = made("three", tmp_path / "cut.infc", cutting, cache).targets[0]
-    assert build.target == "cpu+vulkan"
-    assert [stage.device for stage in build.stages] == ["local-task", "vulkan", "local-task"]
+    build = made("three", tmp_path / "cut.infc", Cutting(split=split), cache).targets[0]
+    assert build.target == target
+    assert [stage.device for stage in build.stages] == devices
     # In a process of its own: Mesa's software device keeps two threads spinning for as long as its process lives.
     for name in ("whole", "cut"):
         command = ["run", str(tmp_path / f"{name}.infc"), "--random", "--output", str(tmp_path / f"{name}.npz")]
