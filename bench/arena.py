@@ -159,9 +159,10 @@ def _promote(migrator: Migrator, name: str, files: Files) -> float:
 
 def _swept(files: Files) -> None:
     """Returns when the pager has let the page cache's copies go, which it does when nobody waits for it."""
-    until = time.monotonic() + 10
-    while any(files.backend.resident(chunk) for chunk in files.chunks) and time.monotonic() < until:
-        time.sleep(0.01)
+    before, now = -1, sum(files.backend.resident(chunk) or 0 for chunk in files.chunks)
+    while now != before:  # pages that reach over a chunk's end may stay
+        time.sleep(0.05)
+        before, now = now, sum(files.backend.resident(chunk) or 0 for chunk in files.chunks)
 
 
 def _paged(spares: int = 0) -> tuple[PagedArena | None, str]:
