@@ -35,7 +35,7 @@ drivers: ## a Vulkan device in software, for the tests; says why where it cannot
 	@./.ci/drivers
 
 pytest: $(STAMP) $(TRITON)/.installed drivers node ## the tests in Python
-	INFC_TEST_TRITON=$(TRITON)/bin/python INFC_TEST_NODE=$(NODE) $(BIN)/pytest
+	INFC_TEST_TRITON=$(TRITON)/bin/python INFC_TEST_NODE=$(NODE) $(BIN)/pytest --durations=15
 
 node: ## packages for the tests' clients in TypeScript and JavaScript; says why where they cannot be installed
 	@./.ci/node $(NODE)
