@@ -100,7 +100,7 @@ def test_they_are_clean_under_strict_types_and_ruff_and_can_be_imported(tmp_path
     for command in (
         ("ruff", "check", "--isolated", "--no-cache", "golden"),
         ("ruff", "format", "--isolated", "--no-cache", "--line-length=120", "--check", "golden"),
-        ("pyright", "-p", "."),
+        ("pyright", "-p", ".", "--pythonpath", sys.executable),
     ):
         done = subprocess.run([sys.executable, "-m", *command], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
