@@ -1,7 +1,8 @@
 """Bringing a model's weights into memory while it runs already: what is needed first comes first."""
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, count, groupby
 from pathlib import Path
@@ -79,30 +80,37 @@ class Loading:
 
 def absent(slab: LoadedSlab) -> Iterator[tuple[int, int]]:
     """Addresses and lengths of the chunks that are not wholly in memory, in the order in which they are needed; of all
-    where the kernel does not say."""
+    where the kernel does not say.
+
+    Each is asked for when its turn comes: it may have come with its neighbours, and no call of the kernel takes long.
+    """
     addresses = list(accumulate((chunk.length for chunk in slab.chunks), initial=slab.address))
     needed = [slab.chunks[number] for number in slab.order]
     groups = groupby(zip(needed, slab.order, strict=True), key=lambda place: place[0].path)
     for path, group in groups:  # one file in a tar, many in a directory
-        chunks = list(group)
-        wanted = _absent(path, [chunk for chunk, _ in chunks])
-        yield from ((addresses[number], chunk.length) for chunk, number in chunks if chunk in wanted)
+        with _opened(path) as fd:
+            yield from ((addresses[number], chunk.length) for chunk, number in group if not _is_there(fd, chunk))
 
 
-def _absent(path: Path, chunks: Sequence[Blob]) -> Collection[Blob]:
-    first, last = min(each.offset for each in chunks), max(each.offset + each.length for each in chunks)
+@contextmanager
+def _opened(path: Path) -> Generator[int | None, None, None]:
+    """The file; None where it cannot be opened."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
-        return chunks
+        yield None
+        return
     try:
-        if (kernel.cached(fd, first, last - first) or 0) >= last - first:
-            return ()
-        return {each for each in chunks if (kernel.cached(fd, each.offset, each.length) or 0) < each.length}
-    except InfcError:
-        return chunks
+        yield fd
     finally:
         os.close(fd)
+
+
+def _is_there(fd: int | None, chunk: Blob) -> bool:
+    try:
+        return fd is not None and (kernel.cached(fd, chunk.offset, chunk.length) or 0) >= chunk.length
+    except InfcError:
+        return False
 
 
 # Those that were begun and not stopped, by their numbers. What is in the page cache counts as available all the same.
