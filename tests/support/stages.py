@@ -5,8 +5,13 @@ its first place, written by a module that writes into its input.
 """
 
 import platform
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from threading import Event, Semaphore
+
+import numpy as np
+import pytest
 
 from infc import __version__
 from infc.runtime.artifact import (
@@ -28,6 +33,7 @@ from infc.runtime.artifact import (
     Toolchain,
     Wiring,
 )
+from infc.runtime.loaded import LoadedStage
 
 from support.artifacts import REPORT, compile_mlir
 from support.signatures import returns, takes
@@ -135,3 +141,44 @@ def write_staged_artifact(path: Path, wiring: Wiring = WIRING, first: str = _COD
             )
         )
     return path
+
+
+def check(outputs: dict[str, np.ndarray], x: np.ndarray) -> None:
+    """Whether that is what the model says about `x`."""
+    poked = 2 * x
+    poked[0] = 7
+    assert np.array_equal(outputs["y"], 2 * x)
+    assert np.array_equal(outputs["z"], 2 * x + poked)
+
+
+@dataclass
+class Gate:
+    """Holds calls in the second stage, `poke`, until `go` is set.
+
+    `inside` is set when one is there, `doubled` counts those that have been through the first stage, `double`, and
+    `seen` has the stages in the order in which they ran.
+    """
+
+    inside: Event = field(default_factory=Event)
+    go: Event = field(default_factory=Event)
+    doubled: Semaphore = field(default_factory=lambda: Semaphore(0))
+    seen: list[str] = field(default_factory=list[str])
+
+    @staticmethod
+    def closed(monkeypatch: pytest.MonkeyPatch) -> "Gate":
+        """A gate before the second stage of every model of this process."""
+        gate, real = Gate(), LoadedStage.call
+
+        def call(self: LoadedStage, *args: object) -> object:
+            if self.name == "poke":
+                gate.inside.set()
+                gate.go.wait()
+            gate.seen.append(self.name)
+            try:
+                return real(self, *args)  # type: ignore[arg-type]
+            finally:
+                if self.name == "double":
+                    gate.doubled.release()
+
+        monkeypatch.setattr(LoadedStage, "call", call)
+        return gate

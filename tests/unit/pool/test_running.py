@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event, Semaphore, Thread
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,9 @@ from infc.remote.pool.channel import BlockingChannel
 from infc.remote.pool.executor import serve
 from infc.remote.pool.messages import Attach, Cancel, Failed, Infer, Reply, Request, Result, Tensor
 from infc.runtime.artifact import Artifact
-from infc.runtime.loaded import LoadedStage
 
 from support.pool import PATIENCE
-from support.stages import write_staged_artifact
+from support.stages import Gate, check, write_staged_artifact
 
 X = np.array([1, 2, 3, 4], np.float32)
 
@@ -62,49 +61,30 @@ def controller(path: Path) -> Iterator[Controller]:
     thread.join()
 
 
-def check(outputs: dict[str, np.ndarray], x: np.ndarray) -> None:
-    assert np.array_equal(outputs["y"], 2 * x)
-    assert np.array_equal(outputs["z"][1:], 4 * x[1:])
-
-
 def test_a_call_is_in_the_first_stage_while_another_is_in_the_second(
     controller: Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that is cancelled meanwhile goes no further, one that fails fails alone, and each is answered."""
-    inside, go, doubled, seen = Event(), Event(), Semaphore(0), list[str]()
-    real = LoadedStage.call
-
-    def call(self: LoadedStage, *args: object) -> object:
-        if self.name == "poke":
-            inside.set()
-            go.wait()
-        seen.append(self.name)
-        try:
-            return real(self, *args)  # type: ignore[arg-type]
-        finally:
-            if self.name == "double":
-                doubled.release()
-
-    monkeypatch.setattr(LoadedStage, "call", call)
+    gate = Gate.closed(monkeypatch)
     controller.infer(1, X)
-    assert inside.wait(PATIENCE)
+    assert gate.inside.wait(PATIENCE)
     controller.infer(2, 2 * X)
     controller.infer(3, -X)
     controller.infer(4, 4 * X)
     for _ in range(4):  # all of them have been through the first stage, while the first is held in the second
-        assert doubled.acquire(timeout=PATIENCE)
+        assert gate.doubled.acquire(timeout=PATIENCE)
     failed, _ = controller.answer()  # ahead of those before it, which are still under way
     assert (failed.number, failed.error) == (3, "ExecutorFailed")
     assert "stage 'double' of main failed" in failed.message
     controller.ask(Cancel(2))
     controller.ask(Infer("staged", "none", (), 5))  # answered by the thread that has read `Cancel` before
     assert controller.answer()[0].number == 5
-    go.set()
+    gate.go.set()
     answers = {reply.number: (reply, outputs) for reply, outputs in (controller.answer() for _ in range(3))}
     check(answers[1][1], X)
     check(answers[4][1], 4 * X)
     assert isinstance(answers[2][0], Failed)
-    assert seen.count("poke") == 2
+    assert gate.seen.count("poke") == 2
 
 
 def test_what_the_model_does_not_take_is_answered_and_leaves_the_others(controller: Controller) -> None:

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
-from threading import Event, Semaphore
 
 import numpy as np
 import pytest
@@ -14,11 +13,10 @@ from msgspec.structs import replace
 
 from infc.errors import ArtifactError, ExecutorFailed, InvalidInput, UsageError
 from infc.runtime.artifact import Artifact, Edge, Ref, Step, Wiring, stage_digest
-from infc.runtime.loaded import LoadedStage
 from infc.runtime.pipeline import Pipeline
 from infc.runtime.session import Session
 
-from support.stages import FLOATS, WIRING, write_staged_artifact
+from support.stages import FLOATS, WIRING, Gate, check, write_staged_artifact
 
 X = np.array([1, 2, 3, 4], np.float32)
 
@@ -32,13 +30,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def session(path: Path) -> Iterator[Session]:
     with Artifact.open(path) as artifact, Session.attach(artifact) as session:
         yield session
-
-
-def check(outputs: dict[str, np.ndarray], x: np.ndarray) -> None:
-    poked = 2 * x
-    poked[0] = 7
-    assert np.array_equal(outputs["y"], 2 * x)
-    assert np.array_equal(outputs["z"], 2 * x + poked)
 
 
 @pytest.mark.parametrize("device", [None, "local-sync", {"p1": "local-sync"}])
@@ -106,32 +97,20 @@ def test_a_call_is_in_the_first_stage_while_another_is_in_the_second(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And one that is cancelled meanwhile goes no further."""
-    inside, go, doubled, seen = Event(), Event(), Semaphore(0), list[str]()
-    real = LoadedStage.call
-
-    def call(self: LoadedStage, *args: object) -> object:
-        if self.name == "poke":
-            inside.set()
-            go.wait()
-        seen.append(self.name)
-        if self.name == "double":
-            doubled.release()
-        return real(self, *args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(LoadedStage, "call", call)
+    gate = Gate.closed(monkeypatch)
     with Pipeline(session) as pipeline:
         first = pipeline.submit({"x": X})
-        inside.wait()
+        gate.inside.wait()
         second, third = (pipeline.submit({"x": X * scale}) for scale in (2, 3))
         for _ in range(3):  # all of them reach the first stage, while the first is held in the second
-            doubled.acquire()
+            gate.doubled.acquire()
         assert second.cancel()
-        go.set()
+        gate.go.set()
         check(first.result(), X)
         check(third.result(), 3 * X)
     with pytest.raises(CancelledError):
         second.result()
-    assert seen.count("poke") == 2
+    assert gate.seen.count("poke") == 2
 
 
 def edited(step: int, **fields: object) -> Wiring:
