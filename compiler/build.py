@@ -12,8 +12,8 @@ from torch_mlir import ir
 from infc.errors import CompileError
 
 from ..passes import named
-from ..passes.cost import flops
-from ..passes.runner import make_context
+from ..passes.running.runner import make_context
+from ..passes.stages.cost import flops
 from ..runtime.artifact import MODULE_MEDIA_TYPE, ArtifactWriter, ModuleBuild, Slab, StageBuild, TargetBuild
 from .frontend.importer import Imported
 from .frontend.source import METHOD

@@ -10,12 +10,12 @@ from torch_mlir import ir
 from infc.errors import CompileError
 
 from ..dialects.infer import Weight
-from ..passes.outline_stages import PLACEMENT_ATTRIBUTE, STAGE_ATTRIBUTE
-from ..passes.partition import UNUSED_ATTRIBUTE, Partition
 from ..passes.partitioning import parse_split
 from ..passes.partitioning.split import CLIENT
-from ..passes.runner import make_context
+from ..passes.running.runner import make_context
 from ..passes.sizes import byte_size
+from ..passes.stages.outline_stages import PLACEMENT_ATTRIBUTE, STAGE_ATTRIBUTE
+from ..passes.stages.partition import UNUSED_ATTRIBUTE, Partition
 from ..passes.walk import operations
 from ..runtime.artifact import UNKNOWN, DType, Edge, Method, Ref, Step, Wiring
 from .build import BINDINGS

@@ -6,9 +6,9 @@ from difflib import get_close_matches
 
 from infc.errors import UsageError
 
-from ..passes.cast_weights import CastWeights
 from ..passes.named import NAMES
-from ..passes.quantize_weights import SMALLEST_GROUP, QuantizeWeights
+from ..passes.weights.cast_weights import CastWeights
+from ..passes.weights.quantize_weights import SMALLEST_GROUP, QuantizeWeights
 from ..runtime.artifact import Middle
 
 # The largest error that a narrow storage may cost, relative to the output's largest value, unless the user says

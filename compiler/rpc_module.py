@@ -13,7 +13,7 @@ from ..codegen.proto_view import proto_view
 from ..codegen.service import Fields, Service, ServiceMethod, Side
 from ..dialects import load
 from ..dialects.plain import Plain, to_attribute
-from ..passes.rpc_interface import PROTOTYPE, RpcInterface
+from ..passes.stages.rpc_interface import PROTOTYPE, RpcInterface
 from ..runtime.artifact import (
     DESCRIPTOR_MEDIA_TYPE,
     POOL_RPC_MEDIA_TYPE,

@@ -15,7 +15,7 @@ import torch
 from torch_mlir import ir
 
 from ..passes import named, pipeline, registry
-from ..passes.runner import make_context
+from ..passes.running.runner import make_context
 from .frontend.export import decompose, trace
 from .frontend.importer import import_program
 from .frontend.source import Source

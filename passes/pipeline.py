@@ -8,10 +8,10 @@ from torch_mlir.passmanager import PassManager
 from infc.errors import CompileError
 
 from .base import Pass, PassError
-from .diagnostics import Diagnostics, python_place
 from .named import PIPELINES
 from .registry import is_ours, lookup
-from .steps import Observer, expanded, split
+from .running.diagnostics import Diagnostics, python_place
+from .running.steps import Observer, expanded, split
 from .verify_contract import VerifyContract
 
 # What brings the torch dialect down to linalg on tensors; MLIR expands both.

@@ -7,8 +7,8 @@ from torch_mlir import ir
 
 from infc.errors import CompileError
 
-from . import contract_two
 from .base import Pass, PassError
+from .stages import contract_two
 
 LITERAL_LIMIT = 1024  # bytes
 

@@ -14,7 +14,7 @@ from infc.errors import CompileError
 from ... import dialects
 from ...passes import pipeline
 from ...passes.modules import in_module
-from ...passes.raise_weights import WEIGHTS_ATTRIBUTE
+from ...passes.weights.raise_weights import WEIGHTS_ATTRIBUTE
 from ..slab.weights import WeightTable
 from .dtypes import TORCH_DTYPES, TORCH_ELEMENT_TYPES
 from .export import Program

@@ -11,7 +11,7 @@ from torch_mlir.extras import onnx_importer
 
 from infc.errors import CompileError
 
-from ...passes.diagnostics import Diagnostics
+from ...passes.running.diagnostics import Diagnostics
 from ...passes.walk import operations
 from ..doors.onnx_tensors import to_tensor
 from ..slab.weights import WeightTable

@@ -10,9 +10,9 @@ from torch_mlir import ir
 from ...dialects.infer import Weight
 from ...dialects.layout import Mmt4d, parse_layout
 from ...dialects.transforms import Transform
-from ...passes.derive import recipe
-from ...passes.rows import read_by_rows
 from ...passes.walk import operations
+from ...passes.weights.derive import recipe
+from ...passes.weights.rows import read_by_rows
 from ...runtime.artifact import WeightData
 from ..frontend.dtypes import TORCH_DTYPES
 from .digests import Digests, elements

@@ -70,7 +70,7 @@ def _run(text: str, pipelines: Sequence[str], tools: Tools) -> _Run:
     with tempfile.TemporaryDirectory(prefix="infc-") as folder:
         report = Path(folder) / "report"
         # -P: what lies in the working directory is not to take the place of a library.
-        command = (sys.executable, "-P", "-m", "infc.passes.worker", str(report), *pipelines)
+        command = (sys.executable, "-P", "-m", "infc.passes.running.worker", str(report), *pipelines)
         finished = tools.children.run(command, text.encode())
         try:
             lines = report.read_bytes()
@@ -86,7 +86,7 @@ class _Culprit(msgspec.Struct):
 
 def _culprit(before: str, pipeline: str, tools: Tools) -> _Culprit | None:
     """The operation of `before` that crashes `pipeline` by itself, if there is one."""
-    found = tools.children.run((sys.executable, "-P", "-m", "infc.passes.culprit", pipeline), before.encode())
+    found = tools.children.run((sys.executable, "-P", "-m", "infc.passes.running.culprit", pipeline), before.encode())
     return msgspec.json.decode(found.stdout, type=_Culprit) if found.stdout and not found.failure else None
 
 

@@ -12,7 +12,7 @@ from torch_mlir import ir
 from infc.compiler.slab.weights import WeightTable, WeightUse, weight_uses
 from infc.compiler.targets import TARGETS
 from infc.passes import named, pipeline
-from infc.passes.runner import make_context
+from infc.passes.running.runner import make_context
 
 
 def run(

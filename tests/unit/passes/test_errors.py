@@ -11,14 +11,15 @@ from infc.dialects.layout import parse_layout
 from infc.dialects.plain import from_attribute, to_attribute
 from infc.dialects.transforms import BatchNormScale, parse_transform
 from infc.errors import CompileError
-from infc.passes import pipeline, worker
-from infc.passes.derive import derive
-from infc.passes.expectations import expectations
+from infc.passes import pipeline
 from infc.passes.partitioning import parse_split
 from infc.passes.partitioning.graph import Graph, Node, Value
 from infc.passes.partitioning.split import split_by_name
-from infc.passes.runner import make_context
+from infc.passes.running import worker
+from infc.passes.running.expectations import expectations
+from infc.passes.running.runner import make_context
 from infc.passes.walk import operations
+from infc.passes.weights.derive import derive
 
 
 @pytest.mark.parametrize(

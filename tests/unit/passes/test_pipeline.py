@@ -7,7 +7,7 @@ from torch_mlir import ir
 
 from infc.errors import CompileError
 from infc.passes import named, pipeline, registry
-from infc.passes.pack_weights import PackWeights
+from infc.passes.weights.pack_weights import PackWeights
 
 
 @given(m0=st.integers(1, 64), n0=st.integers(1, 64), k0=st.integers(1, 8))

@@ -45,7 +45,7 @@ def install(folder: Path, package: str, entry: str, code: str = PASS) -> Path:
 
 def opt(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `infc-opt` where the packages in `site` are installed."""
-    command = [sys.executable, "-c", "from infc.passes.opt import main; main()", *arguments]
+    command = [sys.executable, "-c", "from infc.passes.running.opt import main; main()", *arguments]
     environment = {"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"}
     return subprocess.run(command, input=TEXT, env=environment, capture_output=True, text=True, check=False)
 

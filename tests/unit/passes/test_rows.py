@@ -3,8 +3,8 @@
 import pytest
 from torch_mlir import ir
 
-from infc.passes.rows import read_by_rows
-from infc.passes.runner import make_context
+from infc.passes.running.runner import make_context
+from infc.passes.weights.rows import read_by_rows
 
 TABLE = """
 #rows = affine_map<(d0, d1) -> (d0)>

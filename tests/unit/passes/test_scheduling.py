@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infc.passes.scheduling import Need, schedule
+from infc.passes.stages.scheduling import Need, schedule
 
 NEEDS = st.lists(st.tuples(st.integers(1, 1000), st.integers(0, 9), st.integers(0, 3)), max_size=8).map(
     lambda items: [Need(f"w{i}", size, first, first + more) for i, (size, first, more) in enumerate(items)]

@@ -1,0 +1,143 @@
+"""A function's body as the graph that `infc.passes.partitioning` cuts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from torch_mlir import ir
+
+from ...dialects.infer import Weight
+from ..modules import module_of
+from ..partitioning import Graph, Node, Value
+from ..sizes import byte_size
+from ..walk import operations
+from .cost import op_flops
+
+# What a stage makes for itself instead of getting it from another one, where its operands are such as well.
+_FREE = {
+    Weight.OPERATION_NAME,
+    "arith.constant",
+    "tensor.empty",
+    "linalg.fill",
+    "linalg.transpose",
+    "linalg.broadcast",
+    "tensor.expand_shape",
+    "tensor.collapse_shape",
+    "tensor.extract_slice",
+    "tensor.cast",
+}
+
+
+@dataclass(frozen=True)
+class Body:
+    """The operations of a function's block, each with what it reads.
+
+    `nodes` are those that a stage computes once, in the graph's order; `free` those that every stage repeats that
+    needs them. Of a tensor that has no elements yet the sizes may be computed: they are `behind` it.
+    """
+
+    block: Any
+    nodes: tuple[Any, ...]
+    free: tuple[Any, ...]
+    graph: Graph
+    behind: dict[Any, tuple[Any, ...]] = field(default_factory=dict[Any, tuple[Any, ...]])
+
+    def reads(self, op: Any) -> list[Any]:
+        """The values from outside of `op` that it reads, and those behind them; each once."""
+        return _reads(op, self.behind)
+
+    def in_order(self, free: Sequence[Any], members: Sequence[Any]) -> list[Any]:
+        """Some of `free` and of `nodes`, each before what reads it: first what has nothing behind it."""
+        first = [op for op in free if op.operation.results[0] not in self.behind]
+        rest = {op.operation for op in (*free, *members)} - {op.operation for op in first}
+        return [*first, *(op for op in self.block.operations if op.operation in rest)]
+
+
+def read_body(function: Any) -> Body:
+    """The body of the func.func `function`, which has one block."""
+    block = function.regions[0].blocks[0]
+    *operations_, end = list(block.operations)
+    returned = set(end.operation.operands)  # what leaves the function leaves a stage
+    nodes: list[Any] = []
+    free: list[Any] = []
+    keys: dict[Any, frozenset[str]] = {}  # the weights behind a value that costs nothing
+    behind: dict[Any, tuple[Any, ...]] = {}
+    sizes: dict[str, int] = {}
+    for op in operations_:
+        operands = outer_operands(op)
+        leaves = any(result in returned for result in op.operation.results)
+        computed = [operand for operand in operands if operand not in keys]
+        varies = op.operation.name == "tensor.empty"  # it reads sizes: a few bytes, where it may be many
+        if leaves or op.operation.name not in _FREE or (computed and not varies):
+            nodes.append(op)
+            sizes.update(_own_weight(op))
+            continue
+        free.append(op)
+        found = (*computed, *(each for operand in operands for each in behind.get(operand, ())))
+        if found:
+            behind[op.operation.results[0]] = tuple(dict.fromkeys(found))
+        read = frozenset[str]().union(*(keys.get(operand, frozenset()) for operand in operands))
+        sizes.update(_own_weight(op))
+        read |= set(_own_weight(op))
+        keys.update(dict.fromkeys(op.operation.results, read))
+    return Body(block, tuple(nodes), tuple(free), _graph(nodes, block, keys, sizes, behind), behind)
+
+
+def _own_weight(op: Any) -> dict[str, int]:
+    """The key and the size of a weight; nothing for any other operation."""
+    return {op.key.value: byte_size(op.results[0].type)} if op.operation.name == Weight.OPERATION_NAME else {}
+
+
+def outer_operands(op: Any) -> list[ir.Value]:
+    """The values from outside of `op` that it reads, in its regions too; each once."""
+    found: dict[Any, None] = dict.fromkeys(op.operation.operands)
+    inside = operations(op.operation) if op.operation.regions else ()
+    for nested in inside:
+        for operand in nested.operation.operands:
+            if not _within(operand, op.operation):
+                found.setdefault(operand)
+    return list(found)
+
+
+def _within(value: ir.Value, op: Any) -> bool:
+    owner = value.owner
+    current = owner.owner.operation if isinstance(owner, ir.Block) else owner.operation
+    if current == op:
+        return isinstance(owner, ir.Block)
+    while current is not None and current != op:
+        current = current.parent.operation if current.parent is not None else None
+    return current is not None
+
+
+def _reads(op: Any, behind: dict[Any, tuple[Any, ...]]) -> list[Any]:
+    operands = outer_operands(op)
+    return list(dict.fromkeys([*operands, *(each for operand in operands for each in behind.get(operand, ()))]))
+
+
+def _graph(
+    nodes: list[Any],
+    block: Any,
+    keys: dict[Any, frozenset[str]],
+    sizes: dict[str, int],
+    behind: dict[Any, tuple[Any, ...]],
+) -> Graph:
+    users: dict[Any, list[int]] = {}
+    described: list[Node] = []
+    for position, op in enumerate(nodes):
+        operands = _reads(op, behind)
+        read = frozenset(_own_weight(op)).union(*(keys.get(operand, frozenset()) for operand in operands))
+        described.append(Node(op.operation.name, op_flops(op), tuple(sorted(read)), module_of(op.location)))
+        for operand in operands:
+            if operand not in keys:
+                users.setdefault(operand, []).append(position)
+    values = [Value(-1, byte_size(each.type), tuple(users.get(each, ()))) for each in block.arguments]
+    for position, op in enumerate(nodes):
+        values += [Value(position, byte_size(each.type), tuple(users.get(each, ()))) for each in op.operation.results]
+    return Graph(tuple(described), (*values, *_effects(nodes)), sizes)
+
+
+def _effects(nodes: list[Any]) -> Iterable[Value]:
+    """What has effects and no result keeps its place among its like: a value of no bytes leads from one to the next."""
+    positions = [position for position, op in enumerate(nodes) if not op.operation.results]
+    return (Value(first, 0, (second,)) for first, second in pairwise(positions))
