@@ -11,7 +11,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 
 def byte_size(kind: ir.Type) -> int:
     """The bytes of a value of type `kind`, sub-byte elements packed; a dynamic dimension counts as 1, index as i64."""
-    if not isinstance(kind, ir.RankedTensorType):
+    if not isinstance(kind, ir.RankedTensorType | ir.VectorType):
         return -(-_width(kind) // 8)
     dims = [1 if kind.is_dynamic_dim(axis) else kind.get_dim_size(axis) for axis in range(kind.rank)]
     return -(-prod(dims) * _width(kind.element_type) // 8)

@@ -8,6 +8,7 @@ from torch_mlir import ir
 from infc.errors import CompileError
 
 from .base import Pass, PassError
+from .sizes import byte_size
 from .stages import contract_two
 
 LITERAL_LIMIT = 1024  # bytes
@@ -63,14 +64,18 @@ def _suspects(module: ir.Operation) -> list[Any]:
 
 
 def _check_literal(op: Any) -> None:
-    value, kind = op.attributes["value"], op.results[0].type
-    if not isinstance(kind, ir.RankedTensorType):
+    kind = op.results[0].type
+    if not isinstance(kind, ir.RankedTensorType | ir.VectorType):
         return
-    if not isinstance(value, ir.DenseElementsAttr):
+    try:
+        value = op.attributes["value"]
+    except TypeError:  # complex numbers, which the bindings cannot read: none of them is a resource
+        value = None
+    if value is not None and not isinstance(value, ir.DenseElementsAttr):
         raise PassError(op, f"contract 1: a resource of type {kind} is no infer.weight")
-    if value.is_splat:
+    if value.is_splat if value is not None else "dense<(" in str(op):
         return
-    size = len(value) * ir.ShapedType(kind).element_type.width // 8
+    size = byte_size(kind)
     if size > LITERAL_LIMIT:
         raise PassError(
             op,

@@ -8,6 +8,7 @@ from ...dialects.infer import Stage, Transfer, Weight
 from ...dialects.mem import Prefetch, Require
 from ...dialects.rpc import Method
 from ..base import PassError
+from ..sizes import byte_size
 from ..walk import operations
 from .dataflow import outer_operands
 from .outline_stages import PLACEMENT_ATTRIBUTE, STAGE_ATTRIBUTE
@@ -46,7 +47,8 @@ def _check_stage(name: str, function: Any) -> None:
         raise PassError(function, f"contract 2: stage @{name} has no placement")
     prefetched: set[str] = set()
     required: set[str] = set()
-    keys = {weight.results[0]: weight.key.value for weight in operations(function.operation, Weight.OPERATION_NAME)}
+    weights = operations(function.operation, Weight.OPERATION_NAME)
+    keys = {weight.results[0]: weight.key.value for weight in weights if byte_size(weight.results[0].type)}
     for op in function.operation.regions[0].blocks[0].operations:
         if op.operation.name == Prefetch.OPERATION_NAME:
             prefetched.add(op.key.value)
@@ -54,10 +56,11 @@ def _check_stage(name: str, function: Any) -> None:
             if op.key.value not in prefetched:
                 raise PassError(op, f"contract 2: weight {op.key.value!r} is required before it is prefetched")
             required.add(op.key.value)
-        for operand in outer_operands(op):
-            if operand in keys and keys[operand] not in required:
+        inside = operations(op.operation, Weight.OPERATION_NAME) if op.operation.regions else ()
+        for value in (*outer_operands(op), *(weight.results[0] for weight in inside)):
+            if value in keys and keys[value] not in required:
                 raise PassError(
-                    op, f"contract 2: weight {keys[operand]!r} is read before it is required", hint="mem-schedule"
+                    op, f"contract 2: weight {keys[value]!r} is read before it is required", hint="mem-schedule"
                 )
 
 

@@ -4,11 +4,14 @@ from math import prod
 from typing import Any
 
 from torch_mlir import ir
+from torch_mlir.dialects import linalg
 
 from ..walk import operations
 
-# Product-like ops: two floating point operations for each point of the iteration space.
-_CONTRACTIONS = ("linalg.matmul", "linalg.batch_matmul", "linalg.mmt4d", "linalg.matvec", "linalg.vecmat", "linalg.dot")
+_LINALG: Any = linalg  # what the bindings have in C++, pyright does not see
+# What the body of a product holds, whatever is around it: a convolution, a matmul, or a generic that widens integers.
+_MULTIPLY = {"arith.mulf", "arith.muli", "complex.mul"}
+_ADD = {"arith.addf", "arith.addi", "complex.add"}
 
 
 def flops(module: ir.Operation) -> int:
@@ -17,23 +20,31 @@ def flops(module: ir.Operation) -> int:
 
 
 def op_flops(op: Any) -> int:
-    """Floating point operations of one operation, without what is in its regions; a dynamic dim counts as one."""
-    name = op.operation.name
-    if name in _CONTRACTIONS:
-        left, result = _shape(op.operands[0]), _shape(op.results[0])
-        reduction = left[1] * left[3] if name == "linalg.mmt4d" else left[-1]
-        return 2 * prod(result) * reduction
-    if name.startswith(("linalg.conv_", "linalg.depthwise_conv_")):
-        kernel, result = _shape(op.operands[1]), _shape(op.results[0])
-        return 2 * prod(result) * prod(kernel) // max(_output_channels(name, kernel), 1)
-    return 0
+    """Floating point operations of one operation, without what is in its regions; a dynamic dim counts as one.
+
+    Two for each point of the iteration space of a linalg operation, named or generic, that sums up products.
+    """
+    if not op.operation.name.startswith("linalg.") or not _sums_products(op.operation):
+        return 0
+    maps = [each.value for each in _LINALG.get_indexing_maps(op.operation)]
+    loops: dict[int, int] = {}  # every loop runs over a dim of some operand; sums of loops are a convolution's windows
+    for operand, places in zip(op.operation.operands, maps, strict=True):
+        for size, place in zip(_shape(operand), places.results, strict=True):
+            if isinstance(place, ir.AffineDimExpr):
+                loops[place.position] = size
+    summed = set(loops) - {place.position for place in maps[-1].results if isinstance(place, ir.AffineDimExpr)}
+    return 2 * prod(loops.values()) if summed else 0
+
+
+def _sums_products(op: Any) -> bool:
+    if not op.regions or not op.regions[0].blocks:
+        return False
+    names = {each.operation.name for each in op.regions[0].blocks[0].operations}
+    return not names.isdisjoint(_MULTIPLY) and not names.isdisjoint(_ADD)
 
 
 def _shape(value: Any) -> list[int]:
     kind = value.type
+    if not isinstance(kind, ir.RankedTensorType):
+        return []
     return [1 if kind.is_dynamic_dim(axis) else size for axis, size in enumerate(kind.shape)]
-
-
-def _output_channels(name: str, kernel: Any) -> int:
-    # The kernel's dims are all reduced but the output channels, which lie last in hwcf and chw, first in fchw.
-    return kernel[0] if name.endswith("fchw") else kernel[-1]

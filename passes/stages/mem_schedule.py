@@ -101,13 +101,14 @@ def _schedule(function: Any, bandwidth: float, flops: float) -> None:
 
 
 def _needs(steps: list[Any], weights: list[Any]) -> list[Need]:
-    keys = {weight.results[0]: weight for weight in weights}
+    keys = {weight.results[0]: weight.key.value for weight in weights}
     readers: dict[str, list[int]] = {}
     sizes: dict[str, int] = {}
     for position, op in enumerate(steps):
-        for operand in outer_operands(op):
-            if operand in keys:
-                key = keys[operand].key.value
-                readers.setdefault(key, []).append(position)
-                sizes[key] = byte_size(operand.type)
+        inside = operations(op.operation, Weight.OPERATION_NAME) if op.operation.regions else ()
+        for value in (*outer_operands(op), *(weight.results[0] for weight in inside)):
+            if value in keys:
+                readers.setdefault(keys[value], []).append(position)
+                sizes[keys[value]] = byte_size(value.type)
+    # What has no bytes need not come.
     return [Need(key, sizes[key], positions[0], positions[-1]) for key, positions in readers.items() if sizes[key]]

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from torch_mlir import ir
 
 from ...dialects.infer import Weight
-from ..base import Pass
+from ..base import Pass, PassError
 from ..walk import operations
 
 PARAMETER_SCOPE = "model"
@@ -36,12 +36,20 @@ class LowerWeights(Pass):
     name: ClassVar[str] = "infer-lower-weights"
 
     def run(self, module: ir.Operation) -> None:
-        """One global for each key, in the order of first use."""
+        """One global for each key, in the order of first use. Raises CompileError when two weights have one key."""
         symbols: dict[str, str] = {}
+        meant: dict[str, str] = {}
         top = module.regions[0].blocks[0]
         for weight in operations(module, Weight.OPERATION_NAME):
             kind = weight.results[0].type
             key = weight.key.value
+            what = f"{weight.digest.value} as {kind} in {weight.layout.value}"
+            if meant.setdefault(key, what) != what:
+                raise PassError(
+                    weight,
+                    f"two weights have the key {key!r}: {meant[key]}, and {what}",
+                    hint="a key names one parameter of the slab: give one of them another",
+                )
             with weight.location:
                 if key not in symbols:
                     symbols[key] = f"__weight_{len(symbols)}"
