@@ -21,9 +21,13 @@ class PassError(CompileError):
 
 @dataclasses.dataclass(frozen=True)
 class Pass:
-    """Base of all passes. `name` is the pass's name in a pipeline, `infer-…` or `mem-…` or `rpc-…`."""
+    """Base of all passes. `name` is the pass's name in a pipeline, `infer-…` or `mem-…` or `rpc-…`.
+
+    `ends_contract` is the contract that holds up to the pass and not behind it, because it lowers what that is about.
+    """
 
     name: ClassVar[str]
+    ends_contract: ClassVar[int] = 0
 
     def run(self, module: ir.Operation) -> None:
         """Rewrite the `builtin.module` in place. Raises CompileError when the IR is not what the pass takes."""

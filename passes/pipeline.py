@@ -50,6 +50,8 @@ def run(module: ir.Operation, text: str, observer: Observer | None = None) -> No
             if observer:
                 observer(step)
             _run_step(module, step)
+            if kept and is_ours(name) and lookup(name).ends_contract == kept.level:
+                kept = VerifyContract(level=kept.level - 1)
             if kept:
                 _check(module, kept, step)
         if name == VerifyContract.name:

@@ -58,6 +58,7 @@ class InsertCalls(Pass):
     """
 
     name: ClassVar[str] = "rpc-insert-calls"
+    ends_contract: ClassVar[int] = 2
     service: str = "pool"
 
     def run(self, module: ir.Operation) -> None:

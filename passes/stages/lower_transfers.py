@@ -31,6 +31,7 @@ class LowerTransfers(Pass):
     """
 
     name: ClassVar[str] = "infer-lower-transfers"
+    ends_contract: ClassVar[int] = 2
 
     def run(self, module: ir.Operation) -> None:
         """Never fails."""

@@ -37,6 +37,7 @@ class MemLower(Pass):
     """
 
     name: ClassVar[str] = "mem-lower"
+    ends_contract: ClassVar[int] = 2
 
     def run(self, module: ir.Operation) -> None:
         """Never fails."""

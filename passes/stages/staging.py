@@ -29,11 +29,8 @@ def make_stages(function: Any, body: Body, stages: Sequence[tuple[str, tuple[int
             wanted = set(end.operation.operands).union(*read_by[k + 1 :])
             outputs = [result for op in parts[k] for result in op.operation.results if result in wanted]
             _make_stage(f"stage{k}", placement, parts[k], read_by[k], outputs, body, values)
-        mapping = {original: unbox(place.value, original.type) for original, place in values.items()}
-        for op in _needed(body.free, end.operation.operands):
-            copy_op(op, ir.InsertionPoint(end), mapping)
         for position, operand in enumerate(end.operation.operands):
-            end.operation.operands[position] = mapping[operand]
+            end.operation.operands[position] = unbox(values[operand].value, operand.type)
     for op in reversed(originals):
         op.operation.erase()
 
