@@ -11,9 +11,10 @@ from torch_mlir import ir
 
 from infc.errors import CompileError
 
-from ..passes import named
+from ..passes import named, pipeline
 from ..passes.running.runner import make_context
 from ..passes.stages.cost import flops
+from ..passes.stages.mem_lower import fetched
 from ..runtime.artifact import MODULE_MEDIA_TYPE, ArtifactWriter, ModuleBuild, Slab, StageBuild, TargetBuild
 from .frontend.importer import Imported
 from .frontend.source import METHOD
@@ -32,7 +33,8 @@ BINDINGS = threading.Lock()
 
 @dataclass(frozen=True)
 class Lowered:
-    """The program as IREE reads it, the weights in the order in which it does, and what one call computes."""
+    """The program as IREE reads it, the weights in the order in which `mem-schedule` fetches them, and what one call
+    computes."""
 
     text: str
     uses: tuple[WeightUse, ...]
@@ -107,10 +109,14 @@ def lay_out(text: str, target: Target, label: str, tools: Tools, *, several: boo
 
 
 def _read(text: str) -> tuple[tuple[WeightUse, ...], int]:
-    """The weights that the module reads, and its floating point operations."""
+    """The weights that the module reads, in the order in which they have to come, and its floating point operations."""
     with BINDINGS:
         module = ir.Module.parse(text, make_context()).operation
-        return tuple(weight_uses(module)), flops(module)
+        uses = weight_uses(module)
+        pipeline.run(module, "mem-schedule,mem-lower")
+        turns = {key: turn for turn, key in enumerate(fetched(module))}
+        # What has no bytes is in no schedule.
+        return tuple(sorted(uses, key=lambda use: turns.get(use.key, len(turns)))), flops(module)
 
 
 def build_all(

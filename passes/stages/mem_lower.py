@@ -47,6 +47,12 @@ class MemLower(Pass):
             op.operation.erase()
 
 
+def fetched(module: ir.Operation) -> list[str]:
+    """The keys of the weights in the order in which a lowered schedule fetches them, each once."""
+    steps: Any = module.attributes.get(PLAN_ATTRIBUTE, ())
+    return list(dict.fromkeys(step["key"].value for step in steps if step["step"].value == "prefetch"))
+
+
 def _step(op: Any) -> ir.DictAttr:
     attributes = op.operation.attributes
     entries: dict[str, ir.Attribute] = {

@@ -1,5 +1,6 @@
 """When weights must be fetched: a pure function over the order in which a program needs them."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -39,13 +40,12 @@ def schedule(needs: Sequence[Need], seconds: Sequence[float], bandwidth: float) 
     time, as for those of the first steps, is fetched from the beginning.
     """
     begins = [0.0, *accumulate(seconds)]
-    ordered = sorted(needs, key=lambda need: (need.first, need.key))
+    ordered = sorted(needs, key=lambda need: need.first)  # stable: an operation's weights in the order it reads them
     starts: list[int] = []
     latest = float("inf")
     for need in reversed(ordered):
         latest = min(latest, begins[need.first]) - need.size / bandwidth
-        fitting = [step for step in range(need.first + 1) if begins[step] <= latest]
-        starts.append(fitting[-1] if fitting else 0)
+        starts.append(max(bisect_right(begins, latest, 0, need.first + 1) - 1, 0))
     fetches = tuple(Fetch(need, start) for need, start in zip(ordered, reversed(starts), strict=True))
     return Schedule(fetches, _stalled(fetches, begins, bandwidth))
 

@@ -95,6 +95,9 @@ def test_linear_layers_are_packed_and_the_program_holds_no_weight(tmp_path: Path
     with Artifact.open(tmp_path / "mlp.infc") as artifact:
         weights = {weight.key: weight for weight in artifact.build().stages[0].slab.weights}
         assert artifact.config.cost.flops == 2 * 10 * 3 * 48 + 2 * 37 * 3 * 16 + _padding(artifact)
+        # In the order in which a forward pass needs them, which is how they lie.
+        needed = [step.key for step in artifact.config.memory_plan]
+        assert needed == ["0.weight", "0.bias", "2.weight", "2.bias"] == list(weights)
     assert weights["0.weight"].layout == "mmt4d[16,1]"
     assert weights["0.weight"].shape == (3, 10, 16, 1)
     assert weights["0.bias"].layout == "row_major"

@@ -167,6 +167,10 @@ def test_numbers_stay_and_those_of_what_is_gone_are_reserved() -> None:
     assert third.methods[0].inputs.numbers == (5, 1)
     assert third.methods[0].inputs.reserved == ((2, "b"), (3, "c"), (4, "new"))
     assert read_service(rpc_module(third), "m.infc") == third
+    # A number that only a field that is gone had is not given again, however high it was.
+    fourth = numbered_like(of(method("main", [tensor("a")], [tensor("y")])), third)
+    fifth = numbered_like(of(method("main", [tensor("a"), tensor("z")], [tensor("y")])), fourth)
+    assert fifth.methods[0].inputs.numbers == (1, 6)
     taken_again = changed(
         third,
         methods=(changed(third.methods[0], inputs=changed(third.methods[0].inputs, numbers=(2, 1), reserved=())),),

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from msgspec.structs import replace
 
 from infc.errors import ArtifactError, ExecutorFailed, InvalidInput, UsageError
 from infc.runtime.artifact import Artifact, Edge, Ref, Step, Wiring, stage_digest
+from infc.runtime.loaded import LoadedStage, Way
 from infc.runtime.pipeline import Pipeline
 from infc.runtime.session import Session
 
@@ -41,6 +44,28 @@ def test_a_value_that_others_read_is_not_written_by_the_stage_that_takes_it(
             check(session.run({"x": X * scale}), X * scale)
 
 
+@pytest.mark.parametrize("device", [None, {"p2": "local-sync"}])
+def test_a_value_goes_to_its_last_reader_as_the_buffer_that_it_is(
+    path: Path, device: dict[str, str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On one device, and between a CPU's devices; who reads it before others gets a copy."""
+    taken: dict[str, list[Any]] = {}
+    given: dict[str, list[Any]] = {}
+    call = LoadedStage.call
+
+    def watched(stage: LoadedStage, way: Way, arguments: Sequence[Any], count: int) -> list[Any]:
+        taken[stage.name] = list(arguments)
+        given[stage.name] = call(stage, way, arguments, count)
+        return given[stage.name]
+
+    monkeypatch.setattr(LoadedStage, "call", watched)
+    with Artifact.open(path) as artifact, Session.attach(artifact, device=device) as session:
+        check(session.run({"x": X}), X)
+    assert taken["sum"][1] is given["poke"][0]
+    assert taken["poke"][0] is not given["double"][0]
+    assert taken["sum"][0] is not given["double"][0]
+
+
 def test_a_device_for_a_placement_that_is_not_there(path: Path) -> None:
     with Artifact.open(path) as artifact, pytest.raises(UsageError, match="placement 'p9'") as caught:
         Session.attach(artifact, device={"p9": "local-sync"})
@@ -62,11 +87,33 @@ def test_an_error_names_the_stage_and_poisons_nothing(session: Session) -> None:
     check(session.run({"x": X}), X)
 
 
-def test_threads_share_a_session(session: Session) -> None:
-    inputs = [X * scale for scale in range(1, 40)]
+class Alone:
+    """A module's context that notices when a call comes while another is in it."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+        self._inside = Lock()
+        self.met = 0
+
+    def invoke(self, *arguments: Any) -> None:
+        alone = self._inside.acquire(blocking=False)
+        self.met += not alone
+        try:
+            self._context.invoke(*arguments)
+        finally:
+            if alone:
+                self._inside.release()
+
+
+def test_threads_share_a_session_and_a_stage_has_one_call_at_a_time(session: Session) -> None:
+    session.run({"x": X})  # every module is loaded
+    (way,) = session.stages["sum"].ways("main")
+    watched = way.context = Alone(way.context)
+    inputs = [X * scale for scale in range(1, 200)]
     with ThreadPoolExecutor(4) as pool:
         for x, outputs in zip(inputs, pool.map(lambda x: session.run({"x": x}), inputs), strict=True):
             check(outputs, x)
+    assert not watched.met
 
 
 def test_calls_in_a_pipeline_end_in_their_order_each_with_its_own(session: Session) -> None:

@@ -24,3 +24,14 @@ func.func @other() -> tensor<4xf32> {
   %e = "infer.weight"() {key = "e", digest = "sha256:1", layout = "row_major", logical = tensor<4xf32>} : () -> tensor<4xf32>
   return %e : tensor<4xf32>
 }
+
+// So is another layout, though it may have the same type.
+// CHECK-LABEL: func.func @layouts
+func.func @layouts() -> (tensor<1x16x16x1xf32>, tensor<1x16x16x1xf32>) {
+  // CHECK: %[[P:.*]] = "infer.weight"() {{.*}}layout = "mmt4d[16,1]"
+  %p = "infer.weight"() {key = "p", digest = "sha256:3", layout = "mmt4d[16,1]", logical = tensor<16x16xf32>} : () -> tensor<1x16x16x1xf32>
+  // CHECK: %[[T:.*]] = "infer.weight"() {{.*}}layout = "mmt4d[16,1t]"
+  %t = "infer.weight"() {key = "t", digest = "sha256:3", layout = "mmt4d[16,1t]", logical = tensor<16x16xf32>} : () -> tensor<1x16x16x1xf32>
+  // CHECK: return %[[P]], %[[T]]
+  return %p, %t : tensor<1x16x16x1xf32>, tensor<1x16x16x1xf32>
+}
