@@ -7,8 +7,10 @@ exponential, so that a graph with too many is cut along one topological order on
 only order, and a heuristic elsewhere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
@@ -16,31 +18,28 @@ from .graph import Device, Graph, load_of
 
 MOST_CUTS = 260  # pairs of them are looked at one by one
 
-Matrix = np.ndarray
+Vector = np.ndarray
 
 
 @dataclass(frozen=True)
-class Cuts:
-    """Cuts, each after those that it contains, the first empty and the last with every node.
+class Stages:
+    """All stages that end at one cut: element i of each vector is about the one that begins at cut i.
 
-    Element [i, j] of a matrix is about the stage of the nodes in cut j and not in cut i. Where cut j does not contain
-    cut i, or is cut i, `possible` is false.
+    Where `possible` is false, cut i does not lie in the cut at the end.
     """
 
-    members: tuple[frozenset[int], ...]
-    possible: Matrix
-    flops: Matrix
-    weights: Matrix
-    received: Matrix
-    working_set: Matrix
-    exact: bool
+    possible: Vector
+    flops: Vector
+    weights: Vector
+    received: Vector
+    working_set: Vector
 
-    def seconds(self, device: Device) -> Matrix:
+    def seconds(self, device: Device) -> Vector:
         """The time of each stage on `device`, infinite where it is impossible."""
         compute = np.maximum(self.flops / device.flops, self.weights / device.bandwidth)
         return np.where(self.possible, compute + self.received / device.link, np.inf)
 
-    def overflow(self, device: Device) -> Matrix:
+    def overflow(self, device: Device) -> Vector:
         """The bytes of each stage that `device` has no memory for, infinite where the stage is impossible."""
         if device.memory is None:
             return np.where(self.possible, 0.0, np.inf)
@@ -48,12 +47,38 @@ class Cuts:
         return np.where(self.possible, np.maximum(missing, 0.0), np.inf)
 
 
+class Cuts(Protocol):
+    """Cuts, each after those that it contains, the first empty and the last with every node. `exact`: all there are."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        ...
+
+    @property
+    def exact(self) -> bool:
+        """Whether these are all."""
+        ...
+
+    def ends(self) -> Iterator[Stages]:
+        """For each cut but the first, in their order, the stages that end there, from all cuts before it.
+
+        One after the other, since all together take as much memory as the square of their number. What is yielded
+        holds until the next is asked for.
+        """
+        ...
+
+    def between(self, first: int, last: int) -> tuple[int, ...]:
+        """The nodes of the stage from cut `first` to cut `last`, ascending."""
+        ...
+
+
 def find_cuts(graph: Graph, most: int = MOST_CUTS) -> Cuts:
     """All cuts of `graph` when there are at most `most` or it is a chain, else those along its nodes' order."""
     if all(position - 1 in needs for position, needs in enumerate(graph.predecessors) if position):
-        return _along_the_order(graph, exact=True)
+        return AlongTheOrder(graph, exact=True)
     ideals = _ideals(graph, most)
-    return _along_the_order(graph, exact=False) if ideals is None else _between(graph, ideals)
+    return AlongTheOrder(graph, exact=False) if ideals is None else Ideals(graph, tuple(ideals))
 
 
 def _ideals(graph: Graph, most: int) -> list[frozenset[int]] | None:
@@ -73,62 +98,91 @@ def _ideals(graph: Graph, most: int) -> list[frozenset[int]] | None:
     return found
 
 
-def _between(graph: Graph, ideals: Sequence[frozenset[int]]) -> Cuts:
-    count = len(ideals)
-    possible = np.zeros((count, count), dtype=bool)
-    flops, weights, received, working_set = (np.zeros((count, count)) for _ in range(4))
-    for i, inner in enumerate(ideals):
-        for j, outer in enumerate(ideals):
-            if not inner < outer:
-                continue
-            load = load_of(graph, outer - inner)
-            possible[i, j] = True
-            flops[i, j], weights[i, j] = load.flops, load.weights
-            received[i, j], working_set[i, j] = load.received, load.working_set
-    return Cuts(tuple(ideals), possible, flops, weights, received, working_set, exact=True)
+@dataclass(frozen=True)
+class Ideals:
+    """Every cut of a graph that has few of them."""
+
+    graph: Graph
+    members: tuple[frozenset[int], ...]
+    exact: bool = True
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.members)
+
+    @cached_property
+    def _ends(self) -> list[Stages]:
+        return [self._end(last) for last in range(1, self.count)]
+
+    def ends(self) -> Iterator[Stages]:
+        """See `Cuts`."""
+        return iter(self._ends)
+
+    def between(self, first: int, last: int) -> tuple[int, ...]:
+        """See `Cuts`."""
+        return tuple(sorted(self.members[last] - self.members[first]))
+
+    def _end(self, last: int) -> Stages:
+        outer = self.members[last]
+        possible = np.array([inner < outer for inner in self.members[:last]])
+        loads = [load_of(self.graph, outer - inner if inner < outer else ()) for inner in self.members[:last]]
+        columns = np.array([(each.flops, each.weights, each.received, each.working_set) for each in loads], dtype=float)
+        return Stages(possible, *columns.T)
 
 
-def _along_the_order(graph: Graph, *, exact: bool) -> Cuts:
-    count = len(graph.nodes) + 1
-    sums = np.cumsum([0, *(node.flops for node in graph.nodes)], dtype=float)
-    working_set = np.zeros((count, count))
-    for j, size in enumerate(graph.working_sets, 1):
-        working_set[:j, j] = np.maximum(working_set[:j, j - 1], size)
-    return Cuts(
-        members=tuple(frozenset(range(end)) for end in range(count)),
-        possible=np.triu(np.ones((count, count), dtype=bool), k=1),
-        flops=np.maximum(sums[None, :] - sums[:, None], 0.0),
-        weights=_weights(graph, count),
-        received=_received(graph, count),
-        working_set=working_set,
-        exact=exact,
-    )
+@dataclass(frozen=True)
+class AlongTheOrder:
+    """The cuts between two nodes that follow each other in the graph's order."""
+
+    graph: Graph
+    exact: bool
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.graph.nodes) + 1
+
+    def between(self, first: int, last: int) -> tuple[int, ...]:
+        """See `Cuts`."""
+        return tuple(range(first, last))
+
+    def ends(self) -> Iterator[Stages]:
+        """See `Cuts`. A stage counts a weight, or a value from before it, by the first of its nodes that reads it."""
+        flops, weights, received, working_set = (np.zeros(self.count) for _ in range(4))
+        possible = np.ones(self.count, dtype=bool)
+        reads = _reads(self.graph)
+        for node, described in enumerate(self.graph.nodes):
+            end = node + 1
+            flops[:end] += described.flops
+            for begin, size in reads[node].weights:
+                weights[begin:end] += size
+            for begin, size in reads[node].values:
+                received[begin:end] += size
+            np.maximum(working_set[:end], self.graph.working_sets[node], out=working_set[:end])
+            yield Stages(possible[:end], flops[:end], weights[:end], received[:end], working_set[:end])
 
 
-def _weights(graph: Graph, count: int) -> Matrix:
-    users: dict[str, list[int]] = {}
-    for position, node in enumerate(graph.nodes):
-        for key in dict.fromkeys(node.weights):
-            users.setdefault(key, []).append(position)
-    return _touched(count, [(graph.weights[key], 0, positions) for key, positions in users.items()])
+@dataclass(frozen=True)
+class _Reads:
+    """What a node reads, each with its size and the first cut from which on a stage has no earlier reader of it."""
+
+    weights: list[tuple[int, int]]
+    values: list[tuple[int, int]]
 
 
-def _received(graph: Graph, count: int) -> Matrix:
-    values = [value for value in graph.values if value.producer >= 0]
-    return _touched(count, [(value.size, value.producer + 1, sorted(set(value.users))) for value in values])
-
-
-def _touched(count: int, things: Sequence[tuple[int, int, list[int]]]) -> Matrix:
-    """[i, j]: the sizes of those things, each once, that a stage from i to j uses and that exist before i.
-
-    A thing is its size, the first i before which it exists, and its users in order. A stage counts a thing by the first
-    user in it: for the users u, one after the other, i lies behind the user before and at most at u, and j behind u.
-    """
-    steps = np.zeros((count + 1, count + 1))
-    for size, first, users in things:
-        start = first
-        for user in users:
-            steps[start, user + 1] += size
-            steps[user + 1, user + 1] -= size
-            start = user + 1
-    return np.cumsum(np.cumsum(steps, axis=0), axis=1)[:count, :count]
+def _reads(graph: Graph) -> Sequence[_Reads]:
+    found = [_Reads([], []) for _ in graph.nodes]
+    behind: dict[str, int] = {}
+    for node, described in enumerate(graph.nodes):
+        for key in dict.fromkeys(described.weights):
+            found[node].weights.append((behind.get(key, 0), graph.weights[key]))
+            behind[key] = node + 1
+    for value in graph.values:
+        if value.producer < 0:
+            continue
+        begin = value.producer + 1
+        for user in sorted(set(value.users)):
+            found[user].values.append((begin, value.size))
+            begin = user + 1
+    return found

@@ -1,12 +1,12 @@
 """The search for a partition: which nodes run on which device."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
-from .cuts import Cuts, Matrix, find_cuts
+from .cuts import Cuts, Stages, Vector, find_cuts
 from .graph import Device, Graph, load_of
 
 
@@ -26,14 +26,18 @@ class Plan:
 
 
 class DoesNotFit(ValueError):
-    """No partition fits. Of the best one: the device that lacks most, and how many bytes it lacks and has."""
+    """No partition fits. Of the best one: the device that lacks most, and how many bytes it lacks and has.
 
-    def __init__(self, device: Device, missing: int) -> None:
+    `exact`: all partitions were looked at; else those along the order of the nodes.
+    """
+
+    def __init__(self, device: Device, missing: int, *, exact: bool = True) -> None:
         super().__init__(
             f"the model does not fit: at best, {device.name} with {device.memory} bytes lacks {missing} bytes"
         )
         self.device = device
         self.missing = missing
+        self.exact = exact
 
 
 def best_plan(graph: Graph, devices: Sequence[Device], cuts: Cuts | None = None) -> Plan:
@@ -48,21 +52,25 @@ def best_plan(graph: Graph, devices: Sequence[Device], cuts: Cuts | None = None)
     if not 1 <= len(devices) <= len(graph.nodes):
         raise ValueError(f"{len(graph.nodes)} nodes cannot be cut into {len(devices)} stages")
     cuts = cuts or find_cuts(graph)
-    overflow = [cuts.overflow(device) for device in devices]
-    least = _least_maximum(overflow)
+    least, _ = _through(cuts, devices, Stages.overflow, np.maximum)
     if least > 0:
-        raise _does_not_fit(graph, cuts, devices, overflow, least)
-    seconds = [
-        np.where(missing > 0, np.inf, cuts.seconds(each)) for missing, each in zip(overflow, devices, strict=True)
-    ]
-    slowest = _least_maximum(seconds)
+        raise _does_not_fit(graph, cuts, devices, least)
+
+    def seconds(ending: Stages, device: Device) -> Vector:
+        return np.where(ending.overflow(device) > 0, np.inf, ending.seconds(device))
+
+    slowest, _ = _through(cuts, devices, seconds, np.maximum)
+
+    def received(ending: Stages, device: Device) -> Vector:
+        return np.where(seconds(ending, device) <= slowest, ending.received, np.inf)
+
     # First how fast it can be, then the fewest bytes at that speed: one pass over both at once would not be exact.
-    path = _cheapest([np.where(each <= slowest, cuts.received, np.inf) for each in seconds])
-    stages = [cuts.members[j] - cuts.members[i] for i, j in pairwise(path)]
+    _, path = _through(cuts, devices, received, np.add)
+    stages = tuple(cuts.between(first, last) for first, last in pairwise(path))
     return Plan(
-        stages=tuple(tuple(sorted(stage)) for stage in stages),
+        stages=stages,
         devices=tuple(devices),
-        seconds=float(slowest),
+        seconds=slowest,
         transferred=sum(load_of(graph, stage).received for stage in stages),
         exact=cuts.exact,
     )
@@ -71,7 +79,10 @@ def best_plan(graph: Graph, devices: Sequence[Device], cuts: Cuts | None = None)
 def fewest_stages(graph: Graph, device: Device, most: int = 64) -> Plan:
     """The plan with the fewest stages, each on a device like `device`, that fits. Raises DoesNotFit when none does."""
     cuts = find_cuts(graph)
-    count = 1
+    # Fewer cannot hold the weights, each of which is in one stage at least.
+    read = {key for node in graph.nodes for key in node.weights}
+    least = 1 if device.memory is None else -(-sum(graph.weights[key] for key in read) // device.memory)
+    count = max(1, min(least, most, len(graph.nodes)))
     while True:
         devices = [device] * count
         try:
@@ -82,35 +93,36 @@ def fewest_stages(graph: Graph, device: Device, most: int = 64) -> Plan:
         count += 1
 
 
-def _least_maximum(costs: Sequence[Matrix]) -> float:
-    """The least that the largest cost of a stage can be, over all ways to go through the cuts."""
-    reached = np.full(costs[0].shape[0], np.inf)
-    reached[0] = 0.0
-    for cost in costs:
-        reached = np.min(np.maximum(reached[:, None], cost), axis=0)
-    return float(reached[-1])
+def _through(
+    cuts: Cuts,
+    devices: Sequence[Device],
+    cost: Callable[[Stages, Device], Vector],
+    join: Callable[[Vector, Vector], Vector],
+) -> tuple[float, list[int]]:
+    """The way through the cuts, a stage for each device, whose costs joined are least: that cost, and the cuts."""
+    kinds = list(dict.fromkeys(replace(device, name="") for device in devices))
+    rows = [kinds.index(replace(device, name="")) for device in devices]
+    reached = np.full((len(devices) + 1, cuts.count), np.inf)
+    reached[0, 0] = 0.0
+    before = np.zeros((len(devices), cuts.count), dtype=np.intp)
+    for end, ending in enumerate(cuts.ends(), 1):
+        costs = np.stack([cost(ending, kind) for kind in kinds])[rows]
+        through = join(reached[:-1, :end], costs)
+        before[:, end] = np.argmin(through, axis=1)
+        reached[1:, end] = np.min(through, axis=1)
+    path = [cuts.count - 1]
+    for steps in before[::-1]:
+        path.append(int(steps[path[-1]]))
+    return float(reached[-1, -1]), path[::-1]
 
 
-def _cheapest(costs: Sequence[Matrix]) -> list[int]:
-    """The cuts, from the first to the last, between which the costs sum up to the least."""
-    reached = np.full(costs[0].shape[0], np.inf)
-    reached[0] = 0.0
-    before: list[np.ndarray] = []
-    for cost in costs:
-        through = reached[:, None] + cost
-        before.append(np.argmin(through, axis=0))
-        reached = np.min(through, axis=0)
-    path = [costs[0].shape[0] - 1]
-    for step in reversed(before):
-        path.append(int(step[path[-1]]))
-    return path[::-1]
+def _does_not_fit(graph: Graph, cuts: Cuts, devices: Sequence[Device], least: float) -> DoesNotFit:
+    def overflow(ending: Stages, device: Device) -> Vector:
+        missing = ending.overflow(device)
+        return np.where(missing <= least, missing, np.inf)
 
-
-def _does_not_fit(
-    graph: Graph, cuts: Cuts, devices: Sequence[Device], overflow: Sequence[Matrix], least: float
-) -> DoesNotFit:
-    path = _cheapest([np.where(each <= least, each, np.inf) for each in overflow])
-    stages = [cuts.members[j] - cuts.members[i] for i, j in pairwise(path)]
+    _, path = _through(cuts, devices, overflow, np.add)
+    stages = [cuts.between(first, last) for first, last in pairwise(path)]
     missing = [load_of(graph, stage).overflow(device) for stage, device in zip(stages, devices, strict=True)]
     worst = missing.index(max(missing))
-    return DoesNotFit(devices[worst], missing[worst])
+    return DoesNotFit(devices[worst], missing[worst], exact=cuts.exact)

@@ -95,10 +95,11 @@ class Partition(Pass):
             return self._cut(body.graph)
         except DoesNotFit as error:
             size = error.device.memory or 0
+            cuts = "whatever the cuts" if error.exact else "cut anywhere along the order of its operations"
             raise PassError(
                 function,
                 f"@{function.name.value} does not fit: {error.device.name} has {size} bytes and lacks {error.missing}, "
-                "whatever the cuts",
+                f"{cuts}",
                 hint="more stages, more memory, or narrower weights (infer-cast-weights, infer-quantize-weights)",
             ) from error
         except UnknownModule as error:

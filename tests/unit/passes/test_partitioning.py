@@ -1,5 +1,6 @@
 """Partitions against all there are: a search that knows nothing of cuts, on small graphs."""
 
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
@@ -74,17 +75,28 @@ DEVICES = [
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10**6), count=st.integers(3, 8), stages=st.integers(1, 3))
+@given(seed=st.integers(0, 10**6), count=st.integers(3, 12), stages=st.integers(1, 3))
 def test_the_plan_is_as_good_as_the_best_of_all(seed: int, count: int, stages: int) -> None:
     graph, devices = random_graph(Random(seed), count), DEVICES[:stages]
     best = brute_force(graph, devices)
-    if best is None:
-        with pytest.raises(DoesNotFit):
-            best_plan(graph, devices)
+    exact = find_cuts(graph).exact
+    try:
+        plan = best_plan(graph, devices)
+    except DoesNotFit as error:
+        assert best is None or not exact
+        assert error.exact == exact
         return
-    plan = best_plan(graph, devices)
-    assert plan.exact
-    assert (plan.seconds, plan.transferred) == (pytest.approx(best[0]), best[1])
+    assert best is not None
+    assert plan.exact == exact
+    if exact:
+        assert (plan.seconds, plan.transferred) == (pytest.approx(best[0]), best[1])
+    else:
+        assert plan.seconds >= best[0] * 0.999999
+
+
+def test_nearly_all_of_these_graphs_are_cut_exactly() -> None:
+    """Up to 12 nodes and 260 cuts; otherwise the test above would say little."""
+    assert sum(find_cuts(random_graph(Random(seed), 12)).exact for seed in range(60)) > 50
 
 
 @settings(max_examples=30, deadline=None)
@@ -101,14 +113,15 @@ def test_a_chain_is_cut_as_well_as_possible_along_its_only_order(seed: int, coun
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**6))
-def test_the_matrices_of_one_order_say_what_each_stage_costs(seed: int) -> None:
+def test_along_one_order_it_is_known_what_each_stage_costs(seed: int) -> None:
     graph = random_graph(Random(seed), 9)
     cuts = find_cuts(graph, most=0)
-    for i in range(10):
-        for j in range(i + 1, 10):
-            load = load_of(graph, range(i, j))
-            row = (cuts.flops[i, j], cuts.weights[i, j], cuts.received[i, j], cuts.working_set[i, j])
+    for last, ending in enumerate(cuts.ends(), 1):
+        for first in range(last):
+            load = load_of(graph, cuts.between(first, last))
+            row = (ending.flops[first], ending.weights[first], ending.received[first], ending.working_set[first])
             assert row == (load.flops, load.weights, load.received, load.working_set)
+    assert cuts.count == 10
 
 
 def test_along_one_order_of_a_branching_graph_the_gap_is_small() -> None:
@@ -140,6 +153,34 @@ def test_what_cannot_fit_says_where_and_by_how_many_bytes() -> None:
     # Nodes 2 and 3 on gpu1: 5500 bytes of weights, 100 from gpu0, and a working set of 200.
     assert caught.value.missing == 1800
     assert "gpu1 with 4000 bytes lacks 1800 bytes" in str(caught.value)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), memory=st.integers(10**8, 6 * 10**8))
+def test_no_fewer_stages_fit(seed: int, memory: int) -> None:
+    graph = random_graph(Random(seed), 6)
+    device = Device("d", memory)
+    fitting = [count for count in range(1, 7) if brute_force(graph, [device] * count)]
+    if not fitting:
+        with pytest.raises(DoesNotFit):
+            fewest_stages(graph, device)
+        return
+    assert len(fewest_stages(graph, device).stages) == fitting[0]
+
+
+def test_thousands_of_nodes_take_no_matrix_of_them() -> None:
+    """With 20 000 nodes one matrix of all pairs would be 3 GB."""
+    count = 2000
+    nodes = tuple(Node(f"n{i}", 10**6, (f"w{i}",)) for i in range(count))
+    # A residual beside the chain: every second value is read twice.
+    values = tuple(Value(i, 100, (i + 1, min(i + 1 + i % 2, count - 1))) for i in range(count - 1))
+    graph = Graph(nodes, values, {f"w{i}": 1000 for i in range(count)})
+    tracemalloc.start()
+    plan = best_plan(graph, [Device("a"), Device("b")])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [len(stage) for stage in plan.stages] == [count // 2, count // 2]
+    assert peak < 8 * count**2 / 4  # bytes
 
 
 def test_the_fewest_stages_that_fit() -> None:
