@@ -92,7 +92,11 @@ def cut(
             have to cross that no buffer holds.
     """
     partition = Partition(
-        stages=how.stages, memory=how.memory, split=how.split, optional=int(several and bool(how.split))
+        stages=how.stages,
+        memory=how.memory,
+        split=how.split,
+        link=how.link,
+        optional=int(several and bool(how.split)),
     )
     # The IR has no names for dims that vary, and an interface without them is none.
     contract = () if method.dims else (_CONTRACT,)

@@ -47,6 +47,11 @@ _CUTTING = (
         help="Cut it so that each stage fits into this much memory, such as 2GiB; or one size for each, with commas.",
     ),
     click.option(
+        "--stage-link", metavar="SIZE",
+        help="The bytes a second that a stage gets from others, such as 1GB, which tells what a cut may carry; or one "
+        "for each.",
+    ),
+    click.option(
         "--split", metavar="MODULE:PLACEMENT;…;*:PLACEMENT",
         help="Cut it by the names of modules, such as 'encoder.layer.0-5:gpu0;*:cpu0'. A placement that is a target, "
         "with a number or without, is compiled for that; others for each --target.",
@@ -126,7 +131,12 @@ def cutting_of(described: Mapping[str, Any]) -> "Cutting":
     """The options' values as the compiler takes them. Raises UsageError when they contradict each other."""
     from .cutting_options import Cutting
 
-    cutting = Cutting(described["stages"] or 0, described["stage_memory"] or "", described["split"] or "")
+    cutting = Cutting(
+        stages=described["stages"] or 0,
+        memory=described["stage_memory"] or "",
+        split=described["split"] or "",
+        link=described["stage_link"] or "",
+    )
     cutting.check()
     return cutting
 

@@ -1,6 +1,5 @@
 """`infer-partition`: a function becomes stages, each with its placement."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,7 +7,6 @@ from torch_mlir import ir
 
 from ..base import Pass, PassError
 from ..partitioning import (
-    Device,
     DoesNotFit,
     Graph,
     UnknownModule,
@@ -18,9 +16,9 @@ from ..partitioning import (
     split_by_name,
     unused_rules,
 )
-from ..sizes import parse_size
 from ..walk import operations
 from .dataflow import Body, read_body
+from .placements import Placements
 from .staging import make_stages
 
 UNUSED_ATTRIBUTE = "infer.unused_rules"
@@ -42,6 +40,8 @@ class Partition(Pass):
     - `optional=1`: rules of a split may be for other functions; those that are for nothing in this one become its
       attribute `infer.unused_rules`.
     - `placements=A,B,…` names the placements of `stages` and `memory`, which are device0, device1 … otherwise.
+    - `flops=50e9`, `bandwidth=10GB` and `link=5GB` are what a placement computes, reads of weights and gets from others
+      in a second; several, `link=5GB,100MB`, are those of the placements in their order.
 
     Weights and constants go into every stage that reads them. A value that another placement needs passes through an
     `infer.transfer`.
@@ -73,6 +73,9 @@ class Partition(Pass):
     split: str = ""
     placements: str = ""
     optional: int = 0
+    flops: str = ""
+    bandwidth: str = ""
+    link: str = ""
 
     def run(self, module: ir.Operation) -> None:
         """Raises CompileError: options that contradict each other, a model that does not fit, an unknown module."""
@@ -115,31 +118,22 @@ class Partition(Pass):
 
     def _cut(self, graph: Graph) -> list[tuple[str, tuple[int, ...]]]:
         if self.split:
-            if self.stages or self.memory or self.placements:
-                raise ValueError("split says all of it, without stages, memory and placements")
+            if self.stages or self._placements != Placements():
+                raise ValueError("split says all of it, without stages, memory, placements and their speeds")
             rules = parse_split(self.split)
             if self.optional:
                 unused = unused_rules(graph, rules)
                 rules = tuple(rule for rule in rules if rule not in unused)
             return split_by_name(graph, rules)
-        sizes = [parse_size(text) for text in self.memory.split(",")] if self.memory else []
-        names = self.placements.split(",") if self.placements else []
-        count = self.stages or max(len(names), len(sizes) if len(sizes) > 1 else 0)
-        if not count and not sizes:
+        count = self.stages or self._placements.count
+        if count < 1 and (self.stages or not self.memory):
             raise ValueError("nothing says how many stages there are to be")
-        if not count:
-            plan = fewest_stages(graph, Device("device", sizes[0]))
-        else:
-            plan = best_plan(graph, _devices(count, names, sizes))
-        return list(zip((device.name for device in _devices(len(plan.stages), names, [])), plan.stages, strict=True))
+        plan = (
+            best_plan(graph, self._placements.devices(count)) if count else fewest_stages(graph, self._placements.one())
+        )
+        named = Placements(self.placements).devices(len(plan.stages))
+        return list(zip((device.name for device in named), plan.stages, strict=True))
 
-
-def _devices(count: int, names: Sequence[str], sizes: Sequence[int]) -> list[Device]:
-    for what, given in (("placements", names), ("sizes", sizes)):
-        if given and len(given) != count and not (what == "sizes" and len(given) == 1):
-            raise ValueError(f"{count} stages and {len(given)} {what}")
-    names = names or [f"device{k}" for k in range(count)]
-    if len(set(names)) != len(names) or not all(names):
-        raise ValueError(f"placements must differ and not be empty, got {', '.join(names)}")
-    memory = [None] * count if not sizes else list(sizes) * (count if len(sizes) == 1 else 1)
-    return [Device(name, size) for name, size in zip(names, memory, strict=True)]
+    @property
+    def _placements(self) -> Placements:
+        return Placements(self.placements, self.memory, self.flops, self.bandwidth, self.link)

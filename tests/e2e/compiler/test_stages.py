@@ -168,6 +168,9 @@ def test_one_model_on_several_devices(split: str, target: str, devices: list[str
         (Cutting(stages=2, split="*:b"), UsageError, "--split says what every stage is", "leave"),
         (Cutting(split="backbone:a"), UsageError, "where the rest goes", "--split"),
         (Cutting(split="no rule"), UsageError, "--split 'no rule'", "--split 'embeddings:cpu;*:vulkan'"),
+        (Cutting(link="1GB"), UsageError, "--stage-link is about stages", "--stages 2"),
+        (Cutting(stages=2, link="fast"), UsageError, "--stage-link: 'fast' is no size", "1GB"),
+        (Cutting(split="*:b", link="1GB"), UsageError, "--split says what every stage is", "leave"),
         (Cutting(memory="much"), UsageError, "--stage-memory: 'much' is no size", "2GiB"),
     ],
 )  # fmt: skip
