@@ -97,7 +97,7 @@ def test_what_is_no_plain_value() -> None:
         (
             "infer-partition{split=*:cpu0 stages=2}",
             "func.func @f(%a: f32) -> f32 { %0 = arith.addf %a, %a : f32 return %0 : f32 }",
-            "split says all of it, without stages, memory and placements",
+            "split says all of it, without stages, memory, placements",
         ),
     ],
 )
