@@ -7,7 +7,7 @@ depends on the pinned versions only: no places, no digests.
 import inspect
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -20,9 +20,12 @@ from .frontend.export import decompose, trace
 from .frontend.importer import import_program
 from .frontend.source import Source
 from .slab.weights import WeightTable
+from .walkthrough_models import Corners, Model
 
 BEGIN, END = "<!-- what follows is written by `make docs` -->\n", "<!-- what was written by `make docs` ends here -->\n"
 LONGEST = 40  # lines of one difference
+_FOLD = named.NAMES["latency"]
+_CORNERS = "Where that model has nothing to change"
 
 # Title, passes, and the part whose IR they begin with.
 _PARTS = (
@@ -34,7 +37,7 @@ _PARTS = (
         "infer-quantize-weights{bits=8 at-least=1},infer-cast-weights{dtype=bf16 at-least=1}",
         "The layout of a CPU with AVX-512",
     ),
-    ("On request: done once", "infer-fold-weight-transforms", "What every target shares"),
+    ("On request: done once", _FOLD, "What every target shares"),
     (
         "On request: in two stages",
         "infer-partition{stages=2},infer-outline-stages,mem-schedule,rpc-interface,infer-verify-contract{level=2},"
@@ -49,19 +52,6 @@ _PARTS = (
 )
 
 
-class Model(torch.nn.Module):
-    """A table of tokens and two linear layers; what they start with does not matter."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.table = torch.nn.Embedding(32, 16)
-        self.up, self.down = torch.nn.Linear(16, 16), torch.nn.Linear(16, 8)
-
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """From i64[4] to f32[4, 8]."""
-        return self.down(torch.sin(self.up(self.table(ids))))
-
-
 def written(page: str) -> str:
     """The page with its part anew. Raises ValueError when it has no such part."""
     before, begin, rest = page.partition(BEGIN)
@@ -73,26 +63,49 @@ def written(page: str) -> str:
 
 def walk() -> str:
     """The passes, each with the lines of the IR that it takes away and puts in."""
-    source = inspect.getsource(Model).rstrip()
-    parts = [f"The model:\n\n```python\n{source}\n```"]
-    states = {"": _linalg()}
+    parts = [_described("The model", Model)]
+    states = {"": _linalg(Model(), (torch.arange(4),))}
     seen: set[str] = set()
+    changed: set[str] = set()
     for title, passes, before in _PARTS:
-        module = ir.Module.parse(states[before], make_context()).operation
         parts.append(f"### {title}")
-        for step in pipeline.elements(passes):
-            text = _text(module)
-            pipeline.run(module, step)
-            parts.append(_section(step, text, _text(module), said=step not in seen))
+        for step, text, after in _run(states[before], passes):
+            parts.append(_section(step, text, after, said=step not in seen))
             seen.add(step)
-        states[title] = _text(module)
-    return "\n\n".join(parts) + "\n"
+            changed |= {step} if text != after else set()
+            states[title] = after
+    return "\n\n".join([*parts, *_corners(changed)]) + "\n"
 
 
-def _linalg() -> str:
+def _corners(changed: Collection[str]) -> Iterator[str]:
+    """The passes that changed nothing of the model, on one that has what they are for."""
+    yield f"### {_CORNERS}"
+    yield _described(
+        "The passes that found nothing to do, and the batch norms of `latency`, on a second model", Corners
+    )
+    start = _linalg(Corners(), (torch.rand(1, 2, 3, 3), torch.tensor([[0, 2, 1]])))
+    passes = f"{named.SHARED},{named.layout(named.PACK, _FOLD)},{named.FOR_IREE}"
+    for step, text, after in _run(start, passes):
+        if text != after and (step == _FOLD or (step not in changed and registry.is_ours(step.partition("{")[0]))):
+            yield _section(step, text, after, said=False)
+
+
+def _run(text: str, passes: str) -> Iterator[tuple[str, str, str]]:
+    """Each pass, with the IR before and after it."""
+    module = ir.Module.parse(text, make_context()).operation
+    for step in pipeline.elements(passes):
+        before = _text(module)
+        pipeline.run(module, step)
+        yield step, before, _text(module)
+
+
+def _described(what: str, model: type[torch.nn.Module]) -> str:
+    return f"{what}:\n\n```python\n{inspect.getsource(model).rstrip()}\n```"
+
+
+def _linalg(model: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> str:
     """The model's linalg, before any pass of infc's."""
-    source = Source("model", Model().eval(), (torch.arange(4),), {})
-    program = decompose(trace(source))
+    program = decompose(trace(Source("model", model.eval(), inputs, {})))
     imported = import_program(program, WeightTable())
     module = ir.Module.parse(imported.text, make_context()).operation
     pipeline.run(module, imported.lowering)
