@@ -47,11 +47,22 @@ def _generic(inputs: Sequence[Axes], init: ir.Value, reduced: int, body: Callabl
 def reshaped(value: ir.Value, shape: "Sequence[int | ir.Value]", groups: Sequence[Sequence[int]]) -> ir.Value:
     """`value` under `shape`; `groups` are the dimensions of the larger of both shapes that are one of the smaller's."""
     kind = ir.RankedTensorType(value.type)
-    dynamic = ir.ShapedType.get_dynamic_size()
-    result = ir.RankedTensorType.get([each if isinstance(each, int) else dynamic for each in shape], kind.element_type)
+    known = [each if isinstance(each, int) else ir.ShapedType.get_dynamic_size() for each in shape]
+    result = ir.RankedTensorType.get(known, kind.element_type)
     if len(shape) > kind.rank:
-        return tensor.expand_shape(result, value, [list(group) for group in groups], [], list(shape))
+        values = [each for each in shape if not isinstance(each, int)]
+        return tensor.expand_shape(result, value, [list(group) for group in groups], values, known)
     return tensor.collapse_shape(result, value, [list(group) for group in groups])
+
+
+def sizes_of(value: ir.Value, axes: Sequence[int]) -> list[int | ir.Value]:
+    """The sizes of a tensor along `axes`; a value, made at the insertion point, for one that is not known."""
+    kind = ir.RankedTensorType(value.type)
+    index = ir.IndexType.get(value.context)
+    return [
+        tensor.dim(value, arith.constant(index, axis)) if kind.is_dynamic_dim(axis) else kind.get_dim_size(axis)
+        for axis in axes
+    ]
 
 
 def single_op(generic: Any) -> Any:

@@ -7,9 +7,7 @@ from torch_mlir import ir
 
 from ...dialects.infer import Weight
 from ..elementwise import maps_of, single_op
-
-# Of several groups: the result has the group behind the batch and then its channels, and the kernel has them in front.
-GROUPED = ("linalg.conv_2d_ngchw_gfchw",)
+from .convolutions import GROUPED
 
 # Convolutions whose kernel has the output channels in front, and whose result has channels behind the batch.
 CONVOLUTIONS = (

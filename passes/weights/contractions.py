@@ -9,7 +9,7 @@ from ..elementwise import maps_of, single_op
 
 _PRODUCTS = {2: "linalg.matmul", 3: "linalg.batch_matmul"}  # by the weight's rank
 _TRANSPOSES = {2: [1, 0], 3: [0, 2, 1]}
-_STORED = ("f32", "f16", "bf16")
+STORED = ("f32", "f16", "bf16")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Product:
 def products_of(weight: Any) -> list[Product]:
     """All uses of the weight when every one is a product in tiles' reach, all of one orientation; else nothing."""
     kind = ir.RankedTensorType(weight.results[0].type)
-    if weight.layout.value != "row_major" or kind.rank not in _PRODUCTS or str(kind.element_type) not in _STORED:
+    if weight.layout.value != "row_major" or kind.rank not in _PRODUCTS or str(kind.element_type) not in STORED:
         return []
     found = _products(weight.results[0], kind.rank)
     return found if found and len({bool(product.transposes) for product in found}) == 1 else []

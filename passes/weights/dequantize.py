@@ -1,13 +1,12 @@
 """The arithmetic that gives a quantized matrix its values back: inside the product that reads it, or before it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, tensor
 
-from ..elementwise import elementwise, reshaped, summed
+from ..elementwise import elementwise, reshaped, sizes_of, summed
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def product(mmt4d: Any, matrix: Quantized) -> ir.Value:
     factors = [_without_last(each) for each in _factors(matrix)]
     totals = [_sums_of_inputs(x, matrix)] if matrix.zero is not None else []
     if matrix.groups == 1:
-        shape = _sizes(sums, range(4))
+        shape = sizes_of(sums, range(4))
         inputs = [(sums, [0, 1, 2, 3]), *((_squeezed(each), [1, 3]) for each in factors)]
         inputs += [(each, [0, 2]) for each in totals]
         return elementwise(inputs, shape, ir.F32Type.get(), _scaled)
@@ -77,7 +76,7 @@ def _sums_of_inputs(x: ir.Value, matrix: Quantized) -> ir.Value:
     f32 = ir.F32Type.get()
     zero = arith.constant(f32, 0.0)
     if matrix.groups == 1:
-        zeros = linalg.fill(zero, outs=[tensor.empty(_sizes(x, [0, 2]), f32)])
+        zeros = linalg.fill(zero, outs=[tensor.empty(sizes_of(x, [0, 2]), f32)])
         return summed([(_without_last(x), [0, 2, 1])], zeros, 1, lambda a: a)
     m1, _, m0, _ = ir.RankedTensorType(x.type).shape
     zeros = linalg.fill(zero, outs=[tensor.empty([m1, matrix.groups, m0], f32)])
@@ -106,15 +105,6 @@ def _squeezed(factor: ir.Value) -> ir.Value:
 
 def _factors(matrix: Quantized) -> list[ir.Value]:
     return [matrix.scale, *([matrix.zero] if matrix.zero is not None else [])]
-
-
-def _sizes(value: ir.Value, axes: Sequence[int]) -> list[int | ir.Value]:
-    kind = ir.RankedTensorType(value.type)
-    index = ir.IndexType.get(value.context)
-    return [
-        tensor.dim(value, arith.constant(index, axis)) if kind.is_dynamic_dim(axis) else kind.get_dim_size(axis)
-        for axis in axes
-    ]
 
 
 def _value(q: ir.Value, scale: ir.Value, zero: ir.Value | None = None) -> ir.Value:

@@ -10,7 +10,8 @@ from ...dialects.infer import Weight
 from ...dialects.transforms import NO_BIAS, BatchNormScale, BatchNormShift, Permute, Reshape, Transform
 from ..base import Pass
 from ..walk import operations
-from .batch_norms import CONVOLUTIONS, GROUPED, BatchNorm, batch_norm_behind, constant_of, kernel_of, weight_of
+from .batch_norms import CONVOLUTIONS, BatchNorm, batch_norm_behind, constant_of, kernel_of, weight_of
+from .convolutions import GROUPED
 from .derive import derive
 
 

@@ -13,7 +13,9 @@ from ...dialects.layout import Mmt4d
 from ..base import Pass
 from ..walk import operations
 from .contractions import Product, products_of
+from .convolutions import convolutions_of
 from .derive import packed
+from .pack_kernels import pack_kernel
 
 LARGEST_TILE = 256
 
@@ -28,6 +30,9 @@ class PackWeights(Pass):
     lies or transposed, in f32, f16 or bf16, summed up in f32, and whose other uses are the same: a weight that
     something else reads in its logical shape stays as it is. With `by_layout=1` a packed weight is called after its
     layout too, `w@mmt4d[16,1]`, so that one slab can hold it for programs that want it in several.
+
+    A convolution that tiles make faster becomes a product as well: of its kernel, as a matrix, and of the windows of
+    the images, written out (im2col). `convolutions.py` says which, `pack_kernels.py` shows what becomes of one.
 
     Before:
 
@@ -72,6 +77,8 @@ class PackWeights(Pass):
             products = products_of(weight)
             if products:
                 self._pack(weight, products)
+            elif convolutions := convolutions_of(weight):
+                pack_kernel(weight, convolutions, (self.m0, self.n0, self.k0), by_layout=bool(self.by_layout))
 
     def _pack(self, weight: Any, products: list[Product]) -> None:
         layout = Mmt4d(self.n0, self.k0, transposed=not products[0].transposes)

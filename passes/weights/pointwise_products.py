@@ -1,25 +1,26 @@
 """`infer-pointwise-products`: a convolution with a kernel of one element is a product of matrices."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from math import prod
+from typing import ClassVar
 
 from torch_mlir import ir
-from torch_mlir.dialects import linalg, tensor
+from torch_mlir.dialects import arith
 
 from ..base import Pass
+from ..elementwise import reshaped, sizes_of, summed
 from ..walk import operations
-
-_CONVOLUTION = "linalg.conv_2d_nchw_fchw"
+from .convolutions import Convolution, convolution
+from .unfolding import columns
 
 
 @dataclass(frozen=True)
 class PointwiseProducts(Pass):
-    """Turn 1×1 convolutions of one image into `linalg.matmul`, the kernel on the left.
+    """Turn the 1×1 convolutions that `infer-pack-weights` left into products of matrices, the kernel on the left.
 
     What IREE makes of such a convolution on a CPU is several times slower than of the same product. With strides, the
-    rows and columns that it reads are sliced out first. Convolutions of several images, or of a number that is not
-    known, are left alone, and so are grouped ones. Runs after `infer-fold-weight-transforms`, which looks for
-    convolutions.
+    rows and columns that it reads are sliced out first. Grouped convolutions are left alone. Runs after
+    `infer-fold-weight-transforms` and `infer-pack-weights`, which look for convolutions.
 
     Before:
 
@@ -31,10 +32,10 @@ class PointwiseProducts(Pass):
 
     ```mlir
     %a = tensor.collapse_shape %w [[0], [1, 2, 3]] : … into tensor<256x64xf32>
-    %b = tensor.collapse_shape %x [[0, 1], [2, 3]] : … into tensor<64x3136xf32>
-    %c = tensor.collapse_shape %init [[0, 1], [2, 3]] : … into tensor<256x3136xf32>
-    %d = linalg.matmul ins(%a, %b) outs(%c)
-    %y = tensor.expand_shape %d [[0, 1], [2, 3]] output_shape [1, 256, 56, 56]
+    %b = tensor.collapse_shape %x [[0], [1], [2, 3]] : … into tensor<1x64x3136xf32>
+    %c = tensor.collapse_shape %init [[0], [1], [2, 3]] : … into tensor<1x256x3136xf32>
+    %d = linalg.generic {(n, f, p, k): %a at (f, k), %b at (n, k, p), summed up over k} ins(%a, %b) outs(%c)
+    %y = tensor.expand_shape %d [[0], [1], [2, 3]] output_shape [1, 256, 56, 56]
     ```
     """
 
@@ -42,41 +43,28 @@ class PointwiseProducts(Pass):
 
     def run(self, module: ir.Operation) -> None:
         """Convolutions of another kind are left alone."""
-        for convolution in operations(module, _CONVOLUTION):
-            if _is_pointwise(convolution):
-                _rewrite(convolution)
+        for op in operations(module):
+            found = convolution(op)
+            if found is not None and found.is_pointwise and not found.groups:
+                _rewrite(found)
 
 
-def _is_pointwise(convolution: Any) -> bool:
-    kinds = [ir.RankedTensorType(value.type) for value in convolution.operation.operands]
-    if not all(kind.has_static_shape for kind in kinds) or len({kind.element_type for kind in kinds}) != 1:
-        return False
-    x, kernel, _ = (tuple(kind.shape) for kind in kinds)
-    return x[0] == 1 and kernel[2:] == (1, 1) and isinstance(kinds[0].element_type, ir.FloatType)
-
-
-def _rewrite(convolution: Any) -> None:
-    x, kernel, init = convolution.operation.operands
-    result = convolution.operation.results[0]
-    kind = ir.RankedTensorType(result.type)
-    element, shape = kind.element_type, list(kind.shape)
-    _, channels, height, width = shape
-    inputs = ir.RankedTensorType(x.type).shape[1]
-    strides = [int(stride) for stride in ir.DenseIntElementsAttr(convolution.operation.attributes["strides"])]
-    with convolution.location, ir.InsertionPoint(convolution):
-        sliced = ir.RankedTensorType.get([1, inputs, height, width], element)
-        if x.type != sliced:
-            offsets, steps = [0, 0, 0, 0], [1, 1, *strides]
-            x = tensor.extract_slice(sliced, x, [], [], [], offsets, list(sliced.shape), steps)
-        matrix = _collapsed(x, [inputs, height * width], [[0, 1], [2, 3]])
-        left = _collapsed(kernel, [channels, inputs], [[0], [1, 2, 3]])
-        start = _collapsed(init, [channels, height * width], [[0, 1], [2, 3]])
-        product = linalg.matmul(left, matrix, outs=[start])
-        whole = tensor.expand_shape(kind, product, [[0, 1], [2, 3]], [], shape)
+def _rewrite(each: Convolution) -> None:
+    op = each.op.operation
+    result = op.results[0]
+    rank = 2 + len(each.output)
+    groups = [[0], [1], list(range(2, rank))]
+    features, channels = each.kernel[:2]
+    f32 = ir.F32Type.get(result.context)
+    with op.location, ir.InsertionPoint(op):
+        (images,) = sizes_of(each.init, [0])
+        kernel = reshaped(op.operands[1], [features, channels], [[0], list(range(1, rank))])
+        start = reshaped(each.init, [images, features, prod(each.output)], groups) if rank > 3 else each.init
+        sums = summed([(kernel, [1, 3]), (columns(each, each.x), [0, 3, 2])], start, 1, lambda w, x: _times(f32, w, x))
+        whole = reshaped(sums, [images, features, *each.output], groups) if rank > 3 else sums
     result.replace_all_uses_with(whole)
-    convolution.operation.erase()
+    op.erase()
 
 
-def _collapsed(value: ir.Value, shape: list[int], groups: list[list[int]]) -> ir.Value:
-    kind = ir.RankedTensorType.get(shape, ir.RankedTensorType(value.type).element_type)
-    return tensor.collapse_shape(kind, value, groups)
+def _times(f32: ir.Type, weight: ir.Value, x: ir.Value) -> ir.Value:
+    return arith.mulf(weight if weight.type == f32 else arith.extf(f32, weight), x)
