@@ -48,6 +48,7 @@ class Job:
     `label` tells its files apart from those of others, `.b8`; empty for the only one. `doubles` keeps f64: see
     `iree.compile_text`. `several` says that others read the same weights, each perhaps in a layout of its own: packed
     weights are then called after their layouts too. `candidate` says that there is another way if it does not compile.
+    `further` are the passes that the user adds, as the text of a pipeline.
     """
 
     imported: Imported
@@ -57,6 +58,7 @@ class Job:
     doubles: bool = False
     several: bool = False
     candidate: bool = False
+    further: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def lower(job: Job, tools: Tools) -> str:
     if not job.imported.lowering:  # a stage, cut out of a program that was lowered
         return job.imported.text
     tools.temps.write(f"torch{job.label}.mlir", job.imported.text)
-    linalg, shared = optimize(job.imported.text, [job.imported.lowering, named.SHARED], tools)
+    linalg, shared = optimize(job.imported.text, [job.imported.lowering, named.shared(job.further)], tools)
     tools.temps.write(f"linalg{job.label}.mlir", linalg)
     return shared
 

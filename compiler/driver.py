@@ -99,7 +99,13 @@ def compile_model(
                 ready = known.by_files()
             if ready:
                 return CompileResult(Path(out), *ready, clock.seconds, cached=True)
-            making = _traced(source, chosen, options, Tools(children, temps, cache), clock)
+            tools = Tools(children, temps, cache)
+            if options.middle.passes:
+                from .toolchain.optimizer import check_pipeline  # with torch-mlir
+
+                with clock.stage("passes"):
+                    check_pipeline(",".join(options.middle.passes), tools)
+            making = _traced(source, chosen, options, tools, clock)
             with clock.stage("look up"):
                 ready = known.by_contents(making.contents)
             if ready:

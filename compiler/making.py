@@ -3,11 +3,11 @@
 import re
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
-from infc.errors import ArtifactError, CompileError
+from infc.errors import ArtifactError, CompileError, VerifyError
 
 from ..runtime.artifact import Artifact, ArtifactWriter, Config, TargetBuild, VerifyReport
 from ..runtime.targets import obstacle
@@ -46,6 +46,8 @@ class Making:
         """Write it, compared with PyTorch. Returns its config and the manifest's digest. Raises as `compile_model`."""
         options, stage = self.options, self.stage
         made = front(self.traced, self.contents, options.dynamic, options.seed, self.tools, self.hashed, stage)
+        further = ",".join(options.middle.passes)
+        made = replace(made, methods=tuple(each.with_passes(further) for each in made.methods))
         programs = [each.program for each in made.methods]
         config = new_config(
             options.name or _default_name(self.traced[0].source.name), programs, made.source, options.middle
@@ -70,7 +72,13 @@ class Making:
             service = describe(config, programs, self.options.against)
             add_service(writer, service)
         with stage("verify"), writer.stage(config) as staged:
-            found = self._all_compared(staged, written, kept, made, comparing)
+            try:
+                found = self._all_compared(staged, written, kept, made, comparing)
+            except VerifyError as error:
+                if options.middle.passes:
+                    error.hint = f"compile it without {', '.join(options.middle.passes)} first: a pass that was added "
+                    error.hint += "may have changed what the model computes"
+                raise
         with stage("write"):
             config = msgspec.structs.replace(config, targets=found)
             return config, writer.finish(config)

@@ -1,4 +1,4 @@
-"""What the compiler's middle is asked for: a named pipeline, and the types in which the weights are stored."""
+"""What the compiler's middle is asked for: a named pipeline with further passes, and the weights' storage types."""
 
 import re
 from collections.abc import Sequence
@@ -6,10 +6,13 @@ from difflib import get_close_matches
 
 from infc.errors import UsageError
 
-from ..passes.named import NAMES
+from ..passes import registry
+from ..passes.named import FOR_IREE, NAMES
+from ..passes.pipeline import stage_of
+from ..passes.running.steps import split
 from ..passes.weights.cast_weights import CastWeights
 from ..passes.weights.quantize_weights import SMALLEST_GROUP, QuantizeWeights
-from ..runtime.artifact import Middle
+from ..runtime.artifact import Middle, Plugin
 
 # The largest error that a narrow storage may cost, relative to the output's largest value, unless the user says
 # otherwise. Rounding by itself gives errors of this order: more means that the model does not stand it.
@@ -20,29 +23,69 @@ _GROUP = re.compile(r"group=(\d{1,6})")
 _SIZE = {"quantize": "8", "cast": "bf16"}  # what the pipeline `size` means
 
 
-def parse_middle(pipeline: str, quantize: str | None, cast: str | None, tolerance: float | None) -> Middle:
+def parse_middle(
+    pipeline: str, quantize: str | None = None, cast: str | None = None, tolerance: float | None = None
+) -> Middle:
     """What `--pipeline`, `--quantize`, `--cast-weights` and `--tolerance` say.
 
     Raises:
-        UsageError: there is no such pipeline, a text cannot be read, or a tolerance is given where nothing is rounded.
+        UsageError: there is no such pipeline or pass, a pass is not for users to add, a text cannot be read, or a
+            tolerance is given where nothing is rounded.
+        CompileError: two installed packages bring a pass of one name.
     """
-    if pipeline not in NAMES:
-        near = get_close_matches(pipeline, NAMES, n=1)
-        guess = f"did you mean {near[0]}? " if near else ""
-        raise UsageError(f"--pipeline: there is no pipeline {pipeline!r}", hint=f"{guess}pipelines: {', '.join(NAMES)}")
+    pipeline, passes = _named(pipeline)
     defaults = _SIZE if pipeline == "size" else {"quantize": "", "cast": ""}
     quantized = defaults["quantize"] if quantize is None else _quantization(quantize)
     narrow = defaults["cast"] if cast is None else cast
     kinds = [kind for kind in (quantized.partition(",")[0], narrow) if kind]
-    if tolerance is not None and not kinds:
+    if tolerance is not None and not kinds and not passes:
         raise UsageError(
             "--tolerance: the weights are stored as they are, and errors are bounded by each output's dtype",
             hint="with --quantize or --cast-weights it is the largest error that they may cost",
         )
     allowed = max((TOLERANCES[kind] for kind in kinds), default=None)
+    made_by = dict.fromkeys(origin for each in passes if (origin := registry.origin_of(stage_of(each))))
     return Middle(
-        pipeline=pipeline, quantize=quantized, cast=narrow, tolerance=allowed if tolerance is None else tolerance
+        pipeline=pipeline,
+        quantize=quantized,
+        cast=narrow,
+        tolerance=allowed if tolerance is None else tolerance,
+        passes=passes,
+        plugins=tuple(Plugin(package=one.package, version=one.version, digest=one.digest) for one in made_by),
     )
+
+
+def _named(text: str) -> tuple[str, tuple[str, ...]]:
+    """`NAME,PASS{options},…`: the pipeline and the further passes, each of which may be added."""
+    try:
+        name, *passes = list(split(text)) or [""]
+    except ValueError as error:
+        raise UsageError(f"--pipeline: {text!r} cannot be read: {error}", hint=_EXAMPLE) from None
+    if name not in NAMES:
+        near = get_close_matches(name, NAMES, n=1)
+        guess = f"did you mean {near[0]}? " if near else ""
+        guess = f"put a pipeline before the pass: default,{name}; " if registry.is_ours(stage_of(name)) else guess
+        raise UsageError(f"--pipeline: there is no pipeline {name!r}", hint=f"{guess}pipelines: {', '.join(NAMES)}")
+    for each in passes:
+        if not each:
+            raise UsageError(f"--pipeline: {text!r} has nothing between two commas", hint=_EXAMPLE)
+        _check(each)
+    return name, tuple(passes)
+
+
+def _check(element: str) -> None:
+    name = stage_of(element)
+    if not registry.is_own(name):
+        return  # a plugin's or MLIR's: whether there is one, and takes the options, a process of its own finds out
+    if not registry.is_about_values(name) or name in FOR_IREE.split(","):
+        raise UsageError(
+            f"--pipeline: {name} is not for adding: infc runs it where it belongs",
+            hint="passes of packages, of MLIR, and of infc's those over weights may be added; stages are --stages, "
+            "--stage-memory or --split",
+        )
+
+
+_EXAMPLE = "like --pipeline 'default,acme-pass{level=2}'"
 
 
 def storage_passes(middle: Middle) -> str:

@@ -60,8 +60,9 @@ _CUTTING = (
 
 _MIDDLE = (
     click.option(
-        "--pipeline", default="default", show_default=True, metavar="NAME",
-        help="What the passes aim at: default, size (8 bits, tables in bf16) or latency.",
+        "--pipeline", default="default", show_default=True, metavar="NAME[,PASS{OPTIONS}…]",
+        help="What the passes aim at: default, size (8 bits, tables in bf16) or latency; then passes that run too, of "
+        "packages or of MLIR, such as 'default,acme-pass{level=2}'.",
     ),
     click.option(
         "--quantize", metavar="BITS[,group=N][,asymmetric]",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infc.errors import CompileError, UsageError
 
@@ -27,6 +27,10 @@ class Entry:
     program: Program
     decided: Plan | None
     jobs: tuple[Job, ...]
+
+    def with_passes(self, further: str) -> "Entry":
+        """The same with a user's passes, the text of a pipeline, in every job."""
+        return replace(self, jobs=tuple(replace(job, further=further) for job in self.jobs))
 
     def builds(self, targets: Sequence[Target]) -> list[Build]:
         """The modules that are made of it."""

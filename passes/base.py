@@ -4,7 +4,8 @@ Its text form is the one of MLIR's textual pipelines, `infer-pack-weights{m0=16}
 """
 
 import dataclasses
-from typing import Any, ClassVar, Self
+from collections.abc import Callable
+from typing import Any, ClassVar, Self, get_type_hints
 
 from torch_mlir import ir
 
@@ -17,6 +18,10 @@ class PassError(CompileError):
     def __init__(self, op: Any, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.location: ir.Location = op.location
+
+
+class BrokenPromise(CompileError):
+    """A pass went through, and left IR that breaks a contract or the model's interface."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Pass:
     def parse_options(cls, text: str) -> Self:
         """A pass from the text between the braces, `m0=16 n0=8`. Raises CompileError for an option it does not have."""
         fields = {field.name.replace("_", "-"): field for field in dataclasses.fields(cls)}
+        types = get_type_hints(cls)
         values: dict[str, Any] = {}
         for item in text.split():
             key, equals, value = item.partition("=")
@@ -47,8 +53,15 @@ class Pass:
                     hint=f"options of {cls.name}: {known}; write them as name=value, separated by spaces",
                     stage=cls.name,
                 )
-            values[fields[key].name] = _parse_value(cls.name, key, value, fields[key].type)
-        return cls(**values)
+            values[fields[key].name] = _parse_value(cls.name, key, value, types[fields[key].name])
+        try:
+            return cls(**values)
+        except (TypeError, ValueError) as error:  # of a field without a default, or from `__post_init__`
+            raise CompileError(
+                f"pass {cls.name} does not take the options {text!r}: {error}",
+                hint="`infc-opt --list-passes` says what it takes",
+                stage=cls.name,
+            ) from error
 
     @classmethod
     def describe_options(cls) -> list[str]:
@@ -70,11 +83,21 @@ class Pass:
 def _parse_value(pass_name: str, key: str, value: str, kind: Any) -> Any:
     if kind is str:
         return value
+    what, example, read = _KINDS.get(kind, _KINDS[int])
     try:
-        return int(value)
-    except ValueError:
+        return read(value)
+    except (KeyError, ValueError):
         raise CompileError(
-            f"pass {pass_name}: option {key} takes an integer, got {value!r}",
-            hint=f"for example {pass_name}{{{key}=16}}",
+            f"pass {pass_name}: option {key} takes {what}, got {value!r}",
+            hint=f"for example {pass_name}{{{key}={example}}}",
             stage=pass_name,
         ) from None
+
+
+_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+# By a field's type: what a value of it is called, one for a hint, and how its text is read.
+_KINDS: dict[Any, tuple[str, str, Callable[[str], Any]]] = {
+    int: ("an integer", "16", int),
+    float: ("a number", "0.5", float),
+    bool: ("true or false", "true", lambda text: _TRUTHS[text.lower()]),
+}

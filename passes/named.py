@@ -1,14 +1,19 @@
 """The pipelines of the compiler's middle: which passes, in which order, and why in that order.
 
-`infc compile --pipeline NAME` runs one of `NAMES`; `infc-opt --pass-pipeline=NAME` runs the same for a CPU with
-AVX-512.
+`infc compile --pipeline NAME` runs one of `NAMES`, and further passes in it with `NAME,PASS…`;
+`infc-opt --pass-pipeline=NAME` runs the same for a CPU with AVX-512.
 """
 
 _CONTRACT = "infer-verify-contract{level=1}"
 
-# Up to where the target matters: what every target shares.
-SHARED = ",".join(
-    [
+
+def shared(further: str = "") -> str:
+    """Up to where the target matters: what every target shares.
+
+    `further` are passes that a user adds. They get the program with its weights as PyTorch has them, cleaned up, under
+    contract 1; what guards indexes and corrects IREE's arithmetic comes behind them, and so holds for what they make.
+    """
+    passes = [
         "infer-raise-weights",
         # Contract 1 holds from here on; the driver checks it behind every further pass (`pipeline.run`).
         _CONTRACT,
@@ -17,6 +22,7 @@ SHARED = ",".join(
         "infer-drop-empty-loops",
         "canonicalize",
         "cse",
+        further,
         # Before anything moves the index computation away from the load that it guards.
         "infer-guard-gathers",
         "infer-guard-scatters",
@@ -25,7 +31,10 @@ SHARED = ",".join(
         # After what brings angles back to one turn.
         "infer-exact-doubles",
     ]
-)
+    return ",".join(each for each in passes if each)
+
+
+SHARED = shared()
 
 # How the weights of matrix products lie for a CPU with registers for tiles of 16 rows.
 PACK = "infer-pack-weights"
@@ -59,5 +68,6 @@ def layout(packing: str = "", storage: str = "", *, by_layout: bool = False) -> 
     return ",".join(each for each in passes if each)
 
 
-# All of it by name, for a CPU with AVX-512.
-PIPELINES = {name: f"{SHARED},{layout(PACK, storage)}" for name, storage in NAMES.items()}
+def whole(name: str, further: str = "") -> str:
+    """All of the pipeline `name` with a user's further passes, for a CPU with AVX-512."""
+    return f"{shared(further)},{layout(PACK, NAMES[name])}"

@@ -1,5 +1,6 @@
 """Pipelines: MLIR's textual syntax over infc's passes and upstream's. The named ones are in `named.py`."""
 
+import re
 from typing import Any
 
 from torch_mlir import ir
@@ -7,11 +8,12 @@ from torch_mlir.passmanager import PassManager
 
 from infc.errors import CompileError
 
-from .base import Pass, PassError
-from .named import PIPELINES
-from .registry import is_ours, lookup
+from . import named
+from .base import BrokenPromise, Pass, PassError
+from .registry import is_ours, is_own, lookup, near, origin_of
 from .running.diagnostics import Diagnostics, python_place
 from .running.steps import Observer, expanded, split
+from .signatures import check_same, signatures
 from .verify_contract import VerifyContract
 
 # What brings the torch dialect down to linalg on tensors; MLIR expands both.
@@ -40,7 +42,8 @@ def run(module: ir.Operation, text: str, observer: Observer | None = None) -> No
 
     Raises CompileError: a pass of infc by its name and with its hint, a pass of MLIR's with the operator, the line of
     the model's Python where the IR knows it, and what MLIR says. From where `infer-verify-contract` found a contract
-    kept, it is checked behind every pass: the error then names the pass that broke it.
+    kept, it is checked behind every pass: the error then names the pass that broke it. Passes that are not infc's may
+    not change a public function's name or type either.
     """
     parse(text, module.context)  # all of it, before any of it runs
     kept: VerifyContract | None = None
@@ -49,7 +52,10 @@ def run(module: ir.Operation, text: str, observer: Observer | None = None) -> No
         for step in [element] if is_ours(name) else expanded(element, module.context):
             if observer:
                 observer(step)
+            before = None if kept is None or is_own(name) else signatures(module)
             _run_step(module, step)
+            if before is not None:
+                check_same(module, before, stage_of(step))
             if kept and is_ours(name) and lookup(name).ends_contract == kept.level:
                 kept = VerifyContract(level=kept.level - 1)
             if kept:
@@ -61,18 +67,23 @@ def run(module: ir.Operation, text: str, observer: Observer | None = None) -> No
 def elements(text: str) -> list[str]:
     """The elements of a pipeline's text, with or without `builtin.module(…)` around it.
 
-    The name of one of `PIPELINES` stands for its elements. Raises CompileError when it is none.
+    The name of a named pipeline at its beginning stands for its elements, with what follows as a user's further passes:
+    `default,acme-pass{level=2}`. Raises CompileError when it is none.
     """
     body = text.strip()
-    body = PIPELINES.get(body, body)
     if body.startswith("builtin.module("):
         if not body.endswith(")"):
             raise _bad(text, "the parenthesis after builtin.module is not closed")
         body = body.removeprefix("builtin.module(")[:-1]
     try:
-        return list(split(body))
+        found = list(split(body))
+        if found and found[0] in named.NAMES:
+            return list(split(named.whole(found[0], ",".join(found[1:]))))
     except ValueError as error:
         raise _bad(body, str(error)) from None
+    if "" in found:
+        raise _bad(body, "there is nothing between two commas")
+    return found
 
 
 def _run_step(module: ir.Operation, step: str) -> None:
@@ -85,9 +96,12 @@ def _run_step(module: ir.Operation, step: str) -> None:
             if failures:
                 raise failures[0] from error
             diagnostics.take(error)
-            raise CompileError(
-                f"{diagnostics.summary()}{diagnostics.place()}", hint=_HINT, stage=stage_of(step)
-            ) from error
+            name, said = stage_of(step), f"{diagnostics.summary()}{diagnostics.place()}"
+            if is_ours(name):  # it said nothing itself
+                raise CompileError(
+                    f"pass {name} left what MLIR's verifier refuses: {said}", hint=_fault(name), stage=name
+                ) from error
+            raise CompileError(said, hint=_HINT, stage=name) from error
 
 
 def _check(module: ir.Operation, contract: VerifyContract, step: str) -> None:
@@ -95,7 +109,7 @@ def _check(module: ir.Operation, contract: VerifyContract, step: str) -> None:
         contract.run(module)
     except PassError as error:
         culprit = stage_of(step)
-        raise CompileError(
+        raise BrokenPromise(
             f"pass {culprit} broke {error.message}{python_place(str(error.location))}",
             hint=f"run infc-opt on the reproducer: what {culprit} leaves has to keep the contract that held before it",
             stage=culprit,
@@ -117,7 +131,7 @@ def _add(manager: PassManager, element: str, failures: list[CompileError]) -> No
         try:
             manager.add(element)
         except ValueError as error:
-            raise _bad(element, str(error).splitlines()[-1]) from None
+            raise _not_added(element, str(error)) from None
         return
     if brace and not options.endswith("}"):
         raise _bad(element, "the options' brace is not closed")
@@ -135,7 +149,7 @@ def _callback(one: Pass, failures: list[CompileError]) -> Any:
             place = error.location if isinstance(error, PassError) else op.location
         except Exception as error:  # noqa: BLE001 (an exception that reaches MLIR's C++ frames ends the process)
             message = f"{one.name}: unexpected {type(error).__name__}: {error}"
-            failures.append(CompileError(message, hint="this is a bug in infc: please report it", stage=one.name))
+            failures.append(CompileError(message, hint=_fault(one.name), stage=one.name))
             place = op.location
         else:
             return
@@ -145,9 +159,30 @@ def _callback(one: Pass, failures: list[CompileError]) -> Any:
     return call
 
 
-def _bad(text: str, why: str) -> CompileError:
+def _fault(name: str) -> str:
+    made_by = origin_of(name)
+    if made_by is None:
+        return "this is a bug in infc: please report it"
+    return f"this is a bug in {made_by.package} {made_by.version}, which brings the pass: please report it there"
+
+
+def _not_added(element: str, said: str) -> CompileError:
+    """Why MLIR did not take an element, with the names that are like those in it."""
+    inside = next((each for each in _NAME.findall(element.partition("(")[2]) if is_ours(each)), None)
+    if inside:
+        return _bad(element, f"{inside} runs on the whole module, and is not to be nested")
+    guesses = near(stage_of(element))
+    told = next((line.partition("error: ")[2] for line in said.splitlines() if "error: " in line), said)
+    return _bad(element, told, f"did you mean {', '.join(guesses)}? " if guesses else "")
+
+
+_NAME = re.compile(r"[a-z][\w-]*")
+
+
+def _bad(text: str, why: str, guess: str = "") -> CompileError:
     return CompileError(
         f"not a pass pipeline: {text!r}: {why}",
-        hint="like builtin.module(canonicalize,infer-pack-weights{m0=16}); `infc-opt --list-passes` lists passes",
+        hint=f"{guess}like builtin.module(canonicalize,infer-pack-weights{{m0=16}}); "
+        "`infc-opt --list-passes` lists passes",
         stage="pipeline",
     )

@@ -3,11 +3,13 @@
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
 from infc.errors import CompileError
 
+from . import plugins
 from .base import Pass
+from .plugins import Origin
 
 _PASSES = {
     "infer-raise-weights": "weights.raise_weights:RaiseWeights",
@@ -38,9 +40,6 @@ _PASSES = {
 }
 
 
-PLUGINS = "infc.passes"  # the group of entry points: the pass's name, and its class
-
-
 def names() -> list[str]:
     """The names of all passes, plugins' too, sorted."""
     return sorted([*_PASSES, *_plugins()])
@@ -51,6 +50,27 @@ def is_ours(name: str) -> bool:
     return name.startswith(("infer-", "mem-", "rpc-")) or name in _plugins()
 
 
+def is_own(name: str) -> bool:
+    """Whether `name` is a pass that infc brings itself."""
+    return name in _PASSES
+
+
+def is_about_values(name: str) -> bool:
+    """Whether `name` is a pass of infc's that changes what is computed with weights, and not how a program is run."""
+    return _PASSES.get(name, "").startswith(("weights.", "corrections."))
+
+
+def origin_of(name: str) -> Origin | None:
+    """The package that the plugin's pass `name` comes from; None for what is no plugin's."""
+    plugin = _plugins().get(name)
+    return plugins.origin(plugin) if plugin else None
+
+
+def near(name: str) -> list[str]:
+    """Up to three names of passes that are like `name`."""
+    return get_close_matches(name, names(), n=3)
+
+
 def lookup(name: str) -> type[Pass]:
     """The class of the pass called `name`.
 
@@ -58,52 +78,20 @@ def lookup(name: str) -> type[Pass]:
         CompileError: there is none (with near names), two packages bring one of that name, or a plugin's cannot be
             loaded.
     """
-    plugins = _plugins()
-    if name in plugins:
-        return _load(plugins[name])
+    found = _plugins()
+    if name in found:
+        return plugins.load(found[name])
     if name in _PASSES:
         module, _, attribute = _PASSES[name].partition(":")
         return getattr(import_module(f".{module}", __package__), attribute)
-    near = get_close_matches(name, names(), n=3)
+    guesses = near(name)
     raise CompileError(
         f"there is no pass {name!r}",
-        hint=f"did you mean {', '.join(near)}?" if near else "`infc-opt --list-passes` lists them",
+        hint=f"did you mean {', '.join(guesses)}?" if guesses else "`infc-opt --list-passes` lists them",
         stage=name,
     )
 
 
 @cache
 def _plugins() -> dict[str, EntryPoint]:
-    found: dict[str, EntryPoint] = {}
-    for entry in entry_points(group=PLUGINS):
-        other = "infc" if entry.name in _PASSES else _package(found[entry.name]) if entry.name in found else ""
-        if other:
-            raise CompileError(
-                f"two passes are called {entry.name!r}: that of {other} and {_package(entry)}'s {entry.value}",
-                hint=f"uninstall one of them; {_package(entry)} should name its pass after itself",
-                stage=entry.name,
-            )
-        found[entry.name] = entry
-    return found
-
-
-def _load(entry: EntryPoint) -> type[Pass]:
-    try:
-        found = entry.load()
-    except (ImportError, AttributeError) as error:
-        raise CompileError(
-            f"pass {entry.name!r} of {_package(entry)} cannot be loaded from {entry.value}: {error}",
-            hint=f"reinstall or uninstall {_package(entry)}",
-            stage=entry.name,
-        ) from error
-    if not (isinstance(found, type) and issubclass(found, Pass) and getattr(found, "name", "") == entry.name):
-        raise CompileError(
-            f"{entry.value} of {_package(entry)} is no pass called {entry.name!r}",
-            hint="a pass is a subclass of infc.passes.base.Pass whose `name` is that of the entry point",
-            stage=entry.name,
-        )
-    return found
-
-
-def _package(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist else entry.module
+    return plugins.find(frozenset(_PASSES))

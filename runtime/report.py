@@ -80,10 +80,11 @@ def show_artifact(artifact: Artifact, interface: str, console: Console, *, weigh
 
 
 def _pipeline(middle: Middle) -> str:
-    parts = [middle.pipeline]
+    parts = [middle.pipeline, *middle.passes]
     parts += [f"quantize {middle.quantize}"] if middle.quantize else []
     parts += [f"cast {middle.cast}"] if middle.cast else []
     parts += [f"error up to {middle.tolerance:g} accepted"] if middle.tolerance is not None else []
+    parts += [f"with {each.package} {each.version}" for each in middle.plugins]
     return ", ".join(parts)
 
 

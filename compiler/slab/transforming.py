@@ -15,6 +15,7 @@ from ...dialects.transforms import (
     Quantize,
     Reshape,
     Transform,
+    others,
 )
 
 _DTYPES = {"f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32}
@@ -22,6 +23,14 @@ _DTYPES = {"f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32}
 
 def transformed(tensors: Mapping[str, torch.Tensor], source: str, transforms: Sequence[Transform]) -> torch.Tensor:
     """The tensor `source` of `tensors` after all of `transforms`. Raises CompileError for one that is not known."""
+    needed = (source, *others(transforms))
+    if missing := next((key for key in needed if key not in tensors), None):
+        raise CompileError(
+            f"the program reads weight {missing!r}, which the model does not have",
+            hint="a pass may derive weights (infc.passes.weights.derive), and not name others; --save-temps keeps the "
+            "program",
+            stage="weights",
+        )
     tensor = tensors[source].detach().cpu()
     for transform in transforms:
         before, tensor = tensor, _one(tensors, tensor, transform)

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch_mlir import ir
 
+from infc.errors import CompileError
+
 from ...dialects.infer import Weight
 from ...dialects.layout import Mmt4d, parse_layout
 from ...dialects.transforms import Transform
@@ -53,6 +55,13 @@ class WeightTable:
         for use in uses:
             tensor = transformed(self.tensors, use.source, use.transforms)
             packed = _packed(tensor, use.layout)
+            if packed.shape != use.shape or (not use.transforms and use.digest != self.digests[use.source]):
+                raise CompileError(
+                    f"weight {use.source!r} in {use.layout} has shape {list(packed.shape)} and digest "
+                    f"{self.digests[use.source]}; the program reads {list(use.shape)}, and {use.digest}",
+                    hint="a pass wrote an infer.weight that is not the model's; --save-temps keeps the program",
+                    stage="weights",
+                )
             yield WeightData(
                 key=use.key,
                 digest=use.digest,

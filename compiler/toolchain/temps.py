@@ -58,8 +58,15 @@ class Temps:
             line = shlex.join(("iree-compile", source, *flags, "-o", f"module{label}.vmfb"))
             self._put(self._folder / f"compile{label}.sh", f"{line}\n")
 
-    def reproduced(self, error: CompileError, text: str, command: Sequence[str], limits: Limits) -> CompileError:
-        """`error`, which the hint and `reproducer` now tell where a script lies that fails in the same way.
+    def reproduced(
+        self,
+        error: CompileError,
+        text: str,
+        command: Sequence[str],
+        limits: Limits,
+        shows: str = "fails in the same way",
+    ) -> CompileError:
+        """`error`, which the hint and `reproducer` now tell where a script lies that `shows` it.
 
         The script runs `command` on the module `text`, within `limits`.
         """
@@ -67,7 +74,7 @@ class Temps:
             with self._lock:
                 self._reproducers += 1
                 number = "" if self._reproducers == 1 else f"-{self._reproducers}"
-            return self._reproducer(error, self._folder, number, text, command, limits)
+            return self._reproducer(error, self._folder, number, text, command, limits, shows)
         if self._failures is None:
             return error
         name = hashlib.sha256("\0".join([text, *command]).encode()).hexdigest()[:16]
@@ -75,12 +82,19 @@ class Temps:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             _keep_newest(self._failures)
-            return self._reproducer(error, folder, "", text, command, limits)
+            return self._reproducer(error, folder, "", text, command, limits, shows)
         except (CompileError, OSError):
             return error  # nobody asked for it: what the user is told is why the compile failed
 
     def _reproducer(
-        self, error: CompileError, folder: Path, number: str, text: str, command: Sequence[str], limits: Limits
+        self,
+        error: CompileError,
+        folder: Path,
+        number: str,
+        text: str,
+        command: Sequence[str],
+        limits: Limits,
+        shows: str,
     ) -> CompileError:
         source, script = f"reproduce{number}.mlir", f"reproduce{number}.sh"
         tool, *options = command
@@ -94,7 +108,7 @@ class Temps:
         self._put(folder / source, text)
         self._put(folder / script, "\n".join(lines) + "\n")
         error.reproducer = folder
-        error.hint = f"{error.hint}; `sh {shlex.quote(str(folder / script))}` fails in the same way"
+        error.hint = f"{error.hint}; `sh {shlex.quote(str(folder / script))}` {shows}"
         return error
 
     def _put(self, path: Path, text: str) -> None:

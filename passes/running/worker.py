@@ -2,8 +2,10 @@
 
 IR comes by standard input. What it is after each pipeline leaves by standard output, with a NUL between; with
 locations, but behind `strip-debuginfo`. REPORT gets lines of JSON: `{"pass": …}` for each pass as it begins,
-`{"error": …}` for the failure that ends the run. A line is written before what it tells of, so that it is there when
-the process dies.
+`{"error": …}` for the failure that ends the run, with `went` where the pass went through and what it left is wrong. A
+line is written before what it tells of, so that it is there when the process dies.
+
+With `--parse` behind REPORT nothing is run: the pipelines are only read, and the passes that they name are loaded.
 """
 
 import json
@@ -17,22 +19,30 @@ from torch_mlir import ir
 from infc.errors import CompileError
 
 from .. import pipeline
+from ..base import BrokenPromise
 from .runner import make_context
+
+PARSE = "--parse"
 
 Tell = Callable[[str, Any], object]
 
 
 def main(report: Path, pipelines: Sequence[str]) -> int:
     """Run the pipelines, one on what the other made; the exit code."""
+    only_read = pipelines[:1] == [PARSE]
     with report.open("w", buffering=1) as lines:
 
         def tell(kind: str, value: Any) -> None:
             lines.write(json.dumps({kind: value}) + "\n")
 
         try:
+            if only_read:
+                pipeline.parse(",".join(pipelines[1:]), make_context())
+                return 0
             texts = list(_run(sys.stdin.read(), pipelines, tell))
         except CompileError as error:
-            tell("error", {"message": error.message, "hint": error.hint, "stage": error.stage})
+            went = isinstance(error, BrokenPromise)
+            tell("error", {"message": error.message, "hint": error.hint, "stage": error.stage, "went": went})
             return 1
     sys.stdout.write("\0".join(texts))
     return 0

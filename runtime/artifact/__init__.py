@@ -1,10 +1,7 @@
 """The artifact format: an OCI image layout with a model's modules, weights and interface. Reading and writing."""
 
 from .digest import interface_digest, stage_digest
-from .layout import Blob
-from .reader import Artifact
-from .rewrite import TarCopy, rewrite
-from .schema import (
+from .format import (
     CHUNK_SIZE,
     DESCRIPTOR_MEDIA_TYPE,
     MODULE_MEDIA_TYPE,
@@ -12,21 +9,24 @@ from .schema import (
     POOL_RPC_MEDIA_TYPE,
     RPC_MEDIA_TYPE,
     SCHEMA_VERSION,
+    Device,
+    DType,
+    Values,
+)
+from .layout import Blob
+from .provenance import Candidate, LeftOut, Middle, OutputCheck, Plugin, Toolchain, VerifyReport
+from .reader import Artifact
+from .rewrite import TarCopy, rewrite
+from .schema import (
     UNKNOWN,
-    Candidate,
     Config,
     Cost,
-    Device,
     Dim,
-    DType,
     Edge,
     Interface,
-    LeftOut,
     MemoryStep,
     Method,
-    Middle,
     ModuleBuild,
-    OutputCheck,
     Ref,
     Slab,
     SlabWeight,
@@ -35,9 +35,6 @@ from .schema import (
     Step,
     TargetBuild,
     TensorSpec,
-    Toolchain,
-    Values,
-    VerifyReport,
     Wiring,
 )
 from .slab import WeightData
@@ -72,6 +69,7 @@ __all__ = [
     "Middle",
     "ModuleBuild",
     "OutputCheck",
+    "Plugin",
     "Ref",
     "Slab",
     "SlabWeight",

@@ -5,7 +5,8 @@ import re
 
 import msgspec
 
-from .schema import Interface, StageBuild, Toolchain
+from .provenance import Toolchain
+from .schema import Interface, StageBuild
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 

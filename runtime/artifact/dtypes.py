@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from .schema import DType, StorageDType
+from .format import DType, StorageDType
 
 ITEM_SIZE: dict[DType, int] = {
     "f64": 8, "f32": 4, "f16": 2, "bf16": 2, "i64": 8, "i32": 4, "i16": 2, "i8": 1, "u8": 1, "bool": 1,

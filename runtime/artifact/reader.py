@@ -12,19 +12,17 @@ import msgspec
 from infc.errors import ArtifactError
 
 from .digest import digest_of, is_digest
-from .layout import FETCH_AGAIN, Blob, DirLayout, Layout, Opened, closing_on_error, pieces, read
-from .oci import INDEX_FILE, OCI_LAYOUT_FILE, Descriptor, Index, LayoutFile, Manifest
-from .schema import (
+from .format import (
     ARTIFACT_TYPE,
     CHUNK_MEDIA_TYPE,
     CONFIG_MEDIA_TYPE,
     MANIFEST_MEDIA_TYPE,
     RPC_MEDIA_TYPE,
     SCHEMA_VERSION,
-    Config,
-    Method,
-    TargetBuild,
 )
+from .layout import FETCH_AGAIN, Blob, DirLayout, Layout, Opened, closing_on_error, pieces, read
+from .oci import INDEX_FILE, OCI_LAYOUT_FILE, Descriptor, Index, LayoutFile, Manifest
+from .schema import Config, Method, TargetBuild
 from .tar import open_tar
 from .validate import Validator
 

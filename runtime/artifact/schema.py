@@ -4,35 +4,11 @@ The JSON is strict both ways: an unknown field, a missing field or a wrong type 
 timestamp and no path of the machine that compiled it, so that one input and one toolchain give the same bytes.
 """
 
-from typing import Literal
-
 import msgspec
 
+from .format import Device, DType, StorageDType, Struct
+from .provenance import Candidate, Middle, Toolchain, VerifyReport
 from .signature import Parameter, Tree
-
-SCHEMA_VERSION = 4
-CHUNK_SIZE = 2 * 1024 * 1024  # bytes; the unit of sharing on disk, in DRAM and on the wire
-PAGE_SIZE = 4096  # bytes; what a mapped blob or a large weight is aligned to
-
-MANIFEST_MEDIA_TYPE = "application/vnd.oci.image.manifest.v1+json"
-INDEX_MEDIA_TYPE = "application/vnd.oci.image.index.v1+json"
-ARTIFACT_TYPE = "application/vnd.cncf.model.manifest.v1+json"
-CONFIG_MEDIA_TYPE = "application/vnd.infc.config.v1+json"
-MODULE_MEDIA_TYPE = "application/vnd.infc.module.v1.vmfb"
-RPC_MEDIA_TYPE = "application/vnd.infc.rpc.v1.mlir"  # the interface as text of the `rpc` dialect
-POOL_RPC_MEDIA_TYPE = "application/vnd.infc.rpc.pool.v1.mlir"  # of a split model, the part that a pool serves
-DESCRIPTOR_MEDIA_TYPE = "application/vnd.infc.service.v1.binpb"  # the typed service, a FileDescriptorSet
-CHUNK_MEDIA_TYPE = "application/vnd.cncf.model.weight.v1.raw"
-
-DType = Literal["f64", "f32", "f16", "bf16", "i64", "i32", "i16", "i8", "u8", "bool"]
-# Of a weight in a slab. Of i4 two elements lie in a byte, the first in its low bits.
-StorageDType = DType | Literal["i4"]
-Values = Literal["random", "zeros", "largest", "smallest", "masked"]  # of inputs: `compiler/verification/sampling.py`
-Device = Literal["local-task", "vulkan", "cuda", "hip", "metal"]
-
-
-class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of all artifact structs: immutable, strict."""
 
 
 class Dim(Struct, frozen=True, kw_only=True):
@@ -126,7 +102,7 @@ class ModuleBuild(Struct, frozen=True, kw_only=True):
     method: str
     module: str
     size: int
-    dims: dict[str, int] = {}
+    dims: dict[str, int] = msgspec.field(default_factory=dict[str, int])
     visible: tuple[str, ...] = ()
 
 
@@ -146,58 +122,6 @@ class StageBuild(Struct, frozen=True, kw_only=True):
     features: tuple[str, ...]
     modules: tuple[ModuleBuild, ...]
     slab: Slab
-
-
-class OutputCheck(Struct, frozen=True, kw_only=True):
-    """The comparison of one output with PyTorch's, over all trials with one kind of values.
-
-    `max_abs_error` is the largest absolute difference; `max_rel_error` the largest of each trial's difference divided
-    by that trial's largest reference magnitude; `tolerance` bounds `max_rel_error`. `not_finite` counts the elements
-    that are NaN or infinite, and the same on both sides; they have no error. `reference_error` is there where the
-    dtype's own tolerance was not enough: errors are then those against PyTorch in f64, it is PyTorch's own, relative,
-    in the model's dtype, and the tolerance is a multiple of it.
-    """
-
-    values: Values
-    output: str
-    max_abs_error: float
-    max_rel_error: float
-    tolerance: float
-    not_finite: int
-    reference_error: float | None
-
-
-class LeftOut(Struct, frozen=True, kw_only=True):
-    """A kind of values that was not compared, or not in full, and why."""
-
-    values: Values
-    why: str
-
-
-class VerifyReport(Struct, frozen=True, kw_only=True):
-    """How one target was compared with PyTorch.
-
-    `trials` is how many inputs were drawn at random, beside those of the other kinds of values. `sizes` are the sizes
-    of the dims that were tried, in their order; empty where no dim is dynamic. Where weights are stored in fewer bits,
-    `outputs` has what that costs; `stored` compares the same trials with PyTorch that computes with the weights as they
-    are stored, and has what the compiler costs.
-    """
-
-    trials: int
-    seed: int
-    outputs: tuple[OutputCheck, ...]
-    left_out: tuple[LeftOut, ...]
-    sizes: tuple[dict[str, int], ...] = ()
-    stored: tuple[OutputCheck, ...] = ()
-
-
-class Candidate(Struct, frozen=True, kw_only=True):
-    """One way to run a method that the compiler tried: whether it was kept, and if not, why it lost."""
-
-    method: str
-    name: str
-    kept: bool
-    reason: str
 
 
 class TargetBuild(Struct, frozen=True, kw_only=True):
@@ -269,30 +193,6 @@ class Cost(Struct, frozen=True, kw_only=True):
     flops: int
     bytes_touched: int
     activation_peak: int
-
-
-class Toolchain(Struct, frozen=True, kw_only=True):
-    """Versions of what made the artifact."""
-
-    infc: str
-    torch: str
-    torch_mlir: str
-    iree: str
-
-
-class Middle(Struct, frozen=True, kw_only=True):
-    """What the compiler's middle was asked for.
-
-    `pipeline` is the named pipeline. `quantize` says how matrices are stored as integers (`8`, or `4,group=64`, perhaps
-    with `,asymmetric`), `cast` in which type the other matrices and tables are (`bf16`, `f16`); empty where they are as
-    PyTorch has them. `tolerance` bounds the error that this may cost, relative to an output's largest value; None where
-    nothing is rounded.
-    """
-
-    pipeline: str = "default"
-    quantize: str = ""
-    cast: str = ""
-    tolerance: float | None = None
 
 
 class Config(Struct, frozen=True, kw_only=True):

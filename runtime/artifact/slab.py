@@ -12,7 +12,8 @@ import numpy as np
 from infc.errors import ArtifactError
 
 from .dtypes import byte_size
-from .schema import CHUNK_SIZE, PAGE_SIZE, Slab, SlabWeight, StorageDType
+from .format import CHUNK_SIZE, PAGE_SIZE, StorageDType
+from .schema import Slab, SlabWeight
 
 GATHER = 64 * 1024  # bytes; a weight below this is small
 ALIGNMENT = 64  # bytes; what IREE needs to use a parameter where it lies, without a copy at load

@@ -6,7 +6,7 @@ extended header (pax) whose comment is as long as it takes; every tar program sk
 
 import tarfile
 
-from .schema import PAGE_SIZE
+from .format import PAGE_SIZE
 
 BLOCK = tarfile.BLOCKSIZE
 INDEX_SIZE = 1024  # bytes kept for the index at the head of the tar; JSON may end in spaces

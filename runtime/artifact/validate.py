@@ -7,20 +7,8 @@ from infc.errors import ArtifactError
 
 from .digest import is_digest
 from .dtypes import INTEGERS, byte_size
-from .schema import (
-    CHUNK_SIZE,
-    PAGE_SIZE,
-    SCHEMA_VERSION,
-    UNKNOWN,
-    Config,
-    Interface,
-    Method,
-    ModuleBuild,
-    Slab,
-    SlabWeight,
-    StageBuild,
-    TensorSpec,
-)
+from .format import CHUNK_SIZE, PAGE_SIZE, SCHEMA_VERSION
+from .schema import UNKNOWN, Config, Interface, Method, ModuleBuild, Slab, SlabWeight, StageBuild, TensorSpec
 from .slab import ALIGNMENT
 from .validate_signature import faults
 from .wiring import stages_of, wiring_faults

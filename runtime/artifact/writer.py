@@ -10,17 +10,10 @@ import msgspec
 from infc.errors import ArtifactError
 
 from .digest import digest_of
+from .format import ARTIFACT_TYPE, CHUNK_MEDIA_TYPE, CONFIG_MEDIA_TYPE, INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE
 from .oci import OFFSET_ANNOTATION, Descriptor, Index, Manifest
 from .reader import Artifact
-from .schema import (
-    ARTIFACT_TYPE,
-    CHUNK_MEDIA_TYPE,
-    CONFIG_MEDIA_TYPE,
-    INDEX_MEDIA_TYPE,
-    MANIFEST_MEDIA_TYPE,
-    Config,
-    Slab,
-)
+from .schema import Config, Slab
 from .sink import DirSink, Sink, TarSink, writing
 from .slab import SlabBuilder, WeightData
 from .validate import Validator

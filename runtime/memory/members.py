@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..artifact.schema import CHUNK_SIZE
+from ..artifact.format import CHUNK_SIZE
 from . import kernel
 
 _GONE = (errno.ESRCH, errno.EINVAL, errno.ENOENT, errno.EBADF)  # the range or its process is not there any more

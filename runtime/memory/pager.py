@@ -20,7 +20,7 @@ from threading import Lock, local
 
 import msgspec
 
-from ..artifact.schema import CHUNK_SIZE
+from ..artifact.format import CHUNK_SIZE
 from . import kernel
 from .arena import Place
 from .members import Member, at

@@ -9,8 +9,8 @@ import msgspec
 from infc.errors import ArtifactError, UsageError
 
 from ..artifact.digest import is_digest
+from ..artifact.format import ARTIFACT_TYPE, INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE
 from ..artifact.oci import OCI_LAYOUT, OCI_LAYOUT_FILE, Descriptor, Index
-from ..artifact.schema import ARTIFACT_TYPE, INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE
 from ..artifact.sink import sync_folder
 from .folder import Folder
 

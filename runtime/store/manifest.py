@@ -5,8 +5,8 @@ import msgspec
 from infc.errors import ArtifactError
 
 from ..artifact.digest import digest_of, is_digest
+from ..artifact.format import ARTIFACT_TYPE
 from ..artifact.oci import Descriptor, Manifest
-from ..artifact.schema import ARTIFACT_TYPE
 from .folder import Folder
 
 MANIFEST_LIMIT = 64 << 20  # bytes

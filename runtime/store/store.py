@@ -10,8 +10,8 @@ from pathlib import Path
 from infc.errors import ArtifactError
 
 from ..artifact import Artifact
+from ..artifact.format import CHUNK_MEDIA_TYPE
 from ..artifact.oci import Descriptor, Manifest
-from ..artifact.schema import CHUNK_MEDIA_TYPE
 from ..artifact.sink import sync_folder, writing
 from . import blobs
 from .folder import Folder, Locks, OnWait, delete, directory, lease, leased

@@ -6,29 +6,8 @@ from pathlib import Path
 import pytest
 
 from infc.compiler import CompileOptions, CompileResult, compile_model, targets
-from infc.errors import CompileError
 
 from support import models
-
-BREAKS = '''
-from dataclasses import dataclass
-from typing import ClassVar
-from torch_mlir import ir
-from infc.passes.base import Pass
-
-@dataclass(frozen=True)
-class Table(Pass):
-    """Before and after: nothing, and a literal of 4 KiB that something reads."""
-
-    name: ClassVar[str] = "acme-table"
-
-    def run(self, module):
-        anchor = module.regions[0].blocks[0].operations[0].regions[0].blocks[0].operations[0]
-        text = "%0 = arith.constant dense<[" + ",".join(map(str, range(1024))) + "]> : tensor<1024xi32>\\n"
-        made = ir.Module.parse(text + '"acme.use"(%0) : (tensor<1024xi32>) -> ()', module.context)
-        for op in list(made.body.operations):
-            op.operation.move_before(anchor)
-'''
 
 
 def compile_with(passes: str, factory: str, out: Path, monkeypatch: pytest.MonkeyPatch) -> CompileResult:
@@ -61,16 +40,3 @@ def test_folded_batch_norms_and_reshapes_compute_what_the_model_does(
     assert "6.bias|bn_shift[1e-05,6.weight,6.running_mean,6.running_var,5.bias]|reshape[4,2]" in keys
     assert "7.weight|bn_scale[0,1e-05,6.weight,8.running_var]|reshape[8,3,3]" in keys  # depthwise
     assert not [key for key in keys if key.endswith(("running_mean", "running_var"))]
-
-
-def test_a_pass_that_breaks_the_contract_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "acme.py").write_text(BREAKS)
-    info = tmp_path / "acme-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[infc.passes]\nacme-table = acme:Table\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(CompileError, match="pass acme-table broke contract 1: a literal of 4096 bytes") as caught:
-        compile_with("infer-pack-weights,acme-table", "normed", tmp_path / "out.infc", monkeypatch)
-    assert caught.value.stage == "acme-table"

@@ -4,6 +4,7 @@ import pytest
 
 from infc.compiler.middle import parse_middle, storage_passes
 from infc.errors import UsageError
+from infc.passes import named, pipeline
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,15 @@ def test_options_become_passes_and_a_bound(
     assert middle.tolerance == tolerance
 
 
+def test_further_passes_stand_behind_the_name_of_a_pipeline_and_may_cost_an_error() -> None:
+    middle = parse_middle("latency, infer-cast-weights{dtype=bf16 at-least=8},cse", tolerance=0.1)
+    assert (middle.pipeline, middle.passes) == ("latency", ("infer-cast-weights{dtype=bf16 at-least=8}", "cse"))
+    assert (middle.tolerance, middle.plugins) == (0.1, ())
+    with_them = named.whole("latency", ",".join(middle.passes))
+    assert pipeline.elements("latency,infer-cast-weights{dtype=bf16 at-least=8},cse") == pipeline.elements(with_them)
+    assert with_them.index("at-least") < with_them.index("infer-guard-gathers")
+
+
 @pytest.mark.parametrize(
     ("pipeline", "quantize", "tolerance", "message"),
     [
@@ -38,6 +48,11 @@ def test_options_become_passes_and_a_bound(
         ("default", "8,group=16,group=32", None, "is no quantization"),
         ("default", "8,asymmetric,asymmetric", None, "is no quantization"),
         ("default", None, 0.1, "the weights are stored as they are"),
+        ("default,cse{", None, None, "'default,cse{' cannot be read: a parenthesis or brace is not closed"),
+        ("default,,cse", None, None, "has nothing between two commas"),
+        ("infer-cast-weights", None, None, "there is no pipeline 'infer-cast-weights'"),
+        ("default,infer-partition{stages=2}", None, None, "infer-partition is not for adding"),
+        ("default,infer-own-results", None, None, "infer-own-results is not for adding"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_value(

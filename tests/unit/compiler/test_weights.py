@@ -8,13 +8,15 @@ from hypothesis import strategies as st
 
 from infc.compiler.slab.weights import WeightTable, WeightUse
 from infc.dialects.layout import Mmt4d, RowMajor, parse_layout
+from infc.errors import CompileError
 
 SIZES = st.integers(1, 40)
 
 
 def in_slab(table: WeightTable, layout: str) -> np.ndarray:
     """The weight `w` as the slab holds it in `layout`."""
-    use = WeightUse("w", table.digests["w"], layout, tuple(table.tensors["w"].shape), "w", "f32")
+    shape = parse_layout(layout).packed_shape(table.tensors["w"].shape)
+    use = WeightUse("w", table.digests["w"], layout, shape, "w", "f32")
     (weight,) = table.data([use])
     return np.asarray(weight.data)
 
@@ -65,3 +67,21 @@ def test_every_dtype_keeps_its_bits(dtype: torch.dtype) -> None:
     table = WeightTable()
     table.add("w", tensor)
     assert in_slab(table, "row_major").tobytes() == tensor.view(torch.uint8).numpy().tobytes()
+
+
+@pytest.mark.parametrize(
+    ("source", "digest", "shape", "message"),
+    [
+        ("v", "", (2, 3), "reads weight 'v', which the model does not have"),
+        ("w", "sha256:0", (2, 3), r"the program reads \[2, 3\], and sha256:0"),
+        ("w", "", (3, 2), r"has shape \[2, 3\] and digest"),
+    ],
+)
+def test_a_weight_that_a_pass_made_up_gets_into_no_slab(
+    source: str, digest: str, shape: tuple[int, ...], message: str
+) -> None:
+    table = WeightTable()
+    table.add("w", torch.ones(2, 3))
+    use = WeightUse("w", digest or table.digests["w"], "row_major", shape, source, "f32")
+    with pytest.raises(CompileError, match=message):
+        list(table.data([use]))

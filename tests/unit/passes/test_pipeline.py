@@ -43,4 +43,4 @@ def test_a_pass_that_fails_says_which_and_why() -> None:
 
 
 def test_the_default_pipeline_parses() -> None:
-    pipeline.parse(named.PIPELINES["default"], ir.Context())
+    pipeline.parse(named.whole("default"), ir.Context())
