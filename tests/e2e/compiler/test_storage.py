@@ -57,7 +57,8 @@ def test_from_the_command_line_to_what_inspect_and_verify_say(source: str, tmp_p
     (check, *_) = report["targets"][0]["verify"]["outputs"]
     assert 1e-4 < check["max_rel_error"] < check["tolerance"] == 0.2
     config = json.loads(infc("inspect", out, "--json"))["config"]
-    assert config["middle"] == {"pipeline": "size", "quantize": "8", "cast": "bf16", "tolerance": 0.2}
+    said = {"pipeline": "size", "quantize": "8", "cast": "bf16", "tolerance": 0.2}
+    assert config["middle"] == {**said, "passes": [], "plugins": []}
     shown = infc("inspect", out)
     assert "size, quantize 8, cast bf16, error up to 0.2 accepted" in shown
     assert "i8 18.4 kB" in shown  # 64·96·3 bytes
