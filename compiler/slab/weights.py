@@ -1,7 +1,7 @@
 """The weights of a model on their way from PyTorch into a slab."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from ...dialects.layout import Mmt4d, parse_layout
 from ...dialects.transforms import Transform
 from ...passes.walk import operations
 from ...passes.weights.derive import recipe
-from ...passes.weights.rows import read_by_rows
+from ...passes.weights.rows import reads_rows
 from ...runtime.artifact import WeightData
 from ..frontend.dtypes import TORCH_DTYPES
 from .digests import Digests, elements
@@ -76,7 +76,7 @@ class WeightTable:
 @dataclass(frozen=True)
 class WeightUse:
     """A weight as the lowered program reads it: `shape` elements of MLIR's type `element`. `source` is the key of the
-    tensor that `transforms` make it of. `by_rows`: see `read_by_rows`."""
+    tensor that `transforms` make it of. `by_rows`: every use reads rows alone, as `reads_rows` says."""
 
     key: str
     digest: str
@@ -91,22 +91,24 @@ class WeightUse:
 def weight_uses(module: ir.Operation) -> list[WeightUse]:
     """The weights that the program reads, each key once, in the order of their first use in a forward pass."""
     found: dict[str, WeightUse] = {}
-    rows = read_by_rows(module)
+    whole: set[str] = set()
     for op in operations(module):
-        for value in op.operands:
+        for number, value in enumerate(op.operands):
             owner = value.owner
             if isinstance(owner, ir.Block) or owner.operation.name != Weight.OPERATION_NAME:
                 continue
             weight = owner.opview
             key = weight.key.value
+            if key not in whole and not reads_rows(op, number):
+                whole.add(key)
             if key not in found:
                 kind = ir.RankedTensorType(weight.results[0].type)
                 source, transforms = recipe(weight)
                 shape, element = tuple(kind.shape), str(kind.element_type)
                 found[key] = WeightUse(
-                    key, weight.digest.value, weight.layout.value, shape, source, element, transforms, key in rows
+                    key, weight.digest.value, weight.layout.value, shape, source, element, transforms
                 )
-    return list(found.values())
+    return [replace(use, by_rows=use.key not in whole) for use in found.values()]
 
 
 def _packed(tensor: torch.Tensor, layout: str) -> np.ndarray:

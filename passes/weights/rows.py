@@ -1,31 +1,20 @@
-"""Which weights a call reads a few rows of: tables that an input of the program indexes."""
+"""Which reads of a weight take a few rows of it: those of tables that an input of the program indexes."""
 
 from typing import Any
 
 from torch_mlir import ir
 
-from ...dialects.infer import Weight
-from ..walk import operations
-
 _CLAMPS = {"arith.minsi", "arith.maxsi", "arith.index_cast"}  # as `infer-guard-gathers` leaves an index from data
 
 
-def read_by_rows(module: ir.Operation) -> set[str]:
-    """The keys of the weights of which every use reads whole rows, whose numbers an input of the function gives.
+def reads_rows(op: Any, number: int) -> bool:
+    """Whether `op` reads of its operand `number` whole rows, whose numbers an input of the function gives.
 
-    Of such a weight, an embedding table, nobody knows before the call which part it needs, and afterwards it is little.
+    Of a weight that all read like that, an embedding table, nobody knows before the call which part it needs, and
+    afterwards it is little.
     """
-    found: dict[str, bool] = {}
-    for op in operations(module):
-        for number, value in enumerate(op.operands):
-            if isinstance(value.owner, ir.Block) or value.owner.operation.name != Weight.OPERATION_NAME:
-                continue
-            key = value.owner.opview.key.value
-            found[key] = found.get(key, True) and number == 0 and _reads_rows(op)
-    return {key for key, rows in found.items() if rows}
-
-
-def _reads_rows(op: Any) -> bool:
+    if number:
+        return False
     if op.operation.name != "tensor.extract" or len(op.operands) < 2:  # the tensor and one index
         return False
     _, row, *others = op.operands

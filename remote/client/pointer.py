@@ -146,7 +146,7 @@ def _checked(table: dict[str, object], where: str) -> Pointer:
     if missing := sorted(known - table.keys() - {"front"}):
         raise ValueError(f"field {missing[0]!r} is missing")
     if unknown := sorted(table.keys() - known):
-        raise ValueError(f"unknown field {unknown[0]!r}")
+        raise ValueError(f"unknown field {unknown[0]!r}: a newer infc wrote it")
     methods = _methods(table.pop("methods"))
     front = _front(table.pop("front"), where) if "front" in table else None
     text: dict[str, str] = {}

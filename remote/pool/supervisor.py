@@ -4,9 +4,7 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,31 +20,13 @@ from ...runtime.memory.paged import PagedArena
 from .channel import AsyncChannel, ChannelClosed
 from .handover import ArenaGiver
 from .messages import Attach, Attached, Cancel, Failed, Infer, Release, Released, Reply, Result
+from .spawning import spawn
 from .work import Answer, Work
 
 _log = logging.getLogger(__name__)
 
 # Native code runs while a module is loaded and may never return.
 START_LIMIT = 60.0  # seconds
-
-
-# What Python and the drivers of devices need; a token of the controller's is nothing for a model's native code.
-_INHERITED = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "TMPDIR",
-    "LD_LIBRARY_PATH",
-    "CUDA_VISIBLE_DEVICES",
-    "VK_DRIVER_FILES",
-)
-
-
-def _environment() -> dict[str, str]:
-    passed = {name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith("PYTHON")}
-    return passed | {"OPENBLAS_NUM_THREADS": "1"}
 
 
 class ExecutorDied(Exception):
@@ -123,29 +103,8 @@ class Executor:
 
     @staticmethod
     def _spawn(paged: PagedArena | None) -> "Executor":
-        ours, theirs = socket.socketpair()
-        giver, taker = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs, taker:
-            handover = [taker.fileno()] if paged else []
-            process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-P",  # nothing in the working directory is imported
-                    "-m",
-                    f"{__package__}.executor",
-                    str(theirs.fileno()),
-                    str(os.getpid()),
-                    *map(str, handover),
-                ],
-                pass_fds=[theirs.fileno(), *handover],
-                stdin=subprocess.DEVNULL,
-                stdout=2,  # stdout belongs to the controller's one line
-                env=_environment(),
-                process_group=0,  # Ctrl-C is for the controller, which drains first
-            )
-        if paged is None:
-            giver.close()
-        given = ArenaGiver(giver, paged) if paged else None
+        process, ours, giver = spawn(with_arena=paged is not None)
+        given = ArenaGiver(giver, paged) if giver and paged else None
         return Executor(process, AsyncChannel(ours, Reply), given)  # pyright: ignore[reportArgumentType]
 
     @property

@@ -1,15 +1,18 @@
 """Documents with valid digests that contradict the format, the blobs or themselves."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import pytest
 
 from infc.errors import ArtifactError
-from infc.runtime.artifact import Artifact
+from infc.runtime.artifact import Artifact, Config
+from infc.runtime.artifact.format import Struct
+from infc.runtime.artifact.signature import Node, Parameter
 
 from support.artifacts import LINEAR, linear_weights, weight, write_artifact
 
@@ -209,3 +212,67 @@ def test_json_nested_without_end(tmp_path: Path) -> None:
     path = write(tmp_path / "m")
     (path / "index.json").write_text('{"manifests":' + "[" * 100_000)
     assert "index.json is not valid" in refused(path).message
+
+
+# One of each struct that the example's config has none of.
+RARE: Json = {
+    "dims": [{"name": "n", "low": 1, "high": 2}],
+    "verify": {
+        "trials": 3,
+        "seed": 0,
+        "outputs": [{"values": "random", "output": "y", "max_abs_error": 0.0, "max_rel_error": 0.0, "tolerance": 0.1,
+                     "not_finite": 0, "reference_error": None}],
+        "left_out": [{"values": "zeros", "why": "x"}],
+    },
+    "candidates": [{"method": "main", "name": "x", "kept": True, "reason": ""}],
+    "plugins": [{"package": "acme", "version": "1", "digest": "x"}],
+}  # fmt: skip
+
+
+def with_everything(config: Json) -> Json:
+    """The config with one of each struct of the schema in it."""
+    method(config)["dims"] = RARE["dims"]
+    config["targets"][0] |= {"verify": RARE["verify"], "candidates": RARE["candidates"]}
+    config["middle"]["plugins"] = RARE["plugins"]
+    return config
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where the structs and the nodes of signatures are in a config, each shape of place once."""
+    if isinstance(value, dict):
+        yield path
+        for key, each in cast(Json, value).items():
+            yield from places(each, (*path, key))
+    elif isinstance(value, list):
+        found = cast(list[Any], value)
+        if found and ("returns" in path or "takes" in path[:-1]):
+            yield path
+        yield from (place for number, each in enumerate(found[:1]) for place in places(each, (*path, number)))
+
+
+def test_a_field_that_came_later_is_told_as_that_wherever_it_is(tmp_path: Path) -> None:
+    write(tmp_path / "m.infc")
+    index = json.loads((tmp_path / "m.infc" / "index.json").read_text())
+    manifest = json.loads(blob_path(tmp_path / "m.infc", index["manifests"][0]["digest"]).read_text())
+    whole = with_everything(json.loads(blob_path(tmp_path / "m.infc", manifest["config"]["digest"]).read_text()))
+    msgspec.json.decode(json.dumps(whole), type=Config)
+    free = {"dims", "sizes"}  # mappings from names to sizes, which may be any
+    found = [place for place in places(whole) if not (place and place[-1] in free)]
+    assert len(found) > 25
+    structs: list[Any] = [*Struct.__subclasses__(), *Node.__subclasses__(), Parameter]
+    assert [each for each in structs if not each.__struct_config__.forbid_unknown_fields] == []
+
+    for place in found:
+
+        def newer(config: Json, place: tuple[Any, ...] = place) -> None:
+            inner: Any = with_everything(config)
+            for step in place:
+                inner = inner[step]
+            if isinstance(inner, dict):
+                inner["surprise"] = 1
+            else:
+                inner += ["surprise"] * 4
+
+        error = refused(edited(write(tmp_path / "-".join(map(str, ("m", *place)))), "config", newer))
+        assert "was written by a newer infc than this one" in error.message, (place, error.message)
+        assert error.hint.startswith("update infc")

@@ -3,8 +3,8 @@
 import pytest
 from torch_mlir import ir
 
+from infc.compiler.slab.weights import weight_uses
 from infc.passes.running.runner import make_context
-from infc.passes.weights.rows import read_by_rows
 
 TABLE = """
 #rows = affine_map<(d0, d1) -> (d0)>
@@ -47,4 +47,4 @@ func.func @main(%ids: tensor<4xi64>, %x: tensor<8x2xf32>) -> (tensor<4x2xf32>, t
 def test_a_table_is_read_by_rows_alone(ids: str, place: str, addend: str, expected: set[str]) -> None:
     text = TABLE.format(ids=ids, place=place, addend=addend)
     module = ir.Module.parse(text, make_context()).operation
-    assert read_by_rows(module) == expected
+    assert {use.key for use in weight_uses(module) if use.by_rows} == expected
