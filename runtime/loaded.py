@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -87,7 +88,7 @@ class LoadedStage:
     def slab(self, last: Collection[str]) -> LoadedSlab:
         """Where the mapped chunks lie in their files; as long as it lives, they stay mapped. `last` has the keys of
         weights that are needed after all others."""
-        order = order_of_need(self.layout, last)
+        order = partial(order_of_need, self.layout, last)
         return LoadedSlab(self._chunks, order, self.weights.address, self.weights.view())
 
     def release(self, chunks: Collection[str]) -> None:

@@ -1,12 +1,13 @@
 """Bringing a model's weights into memory while it runs already: what is needed first comes first."""
 
+import _thread
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, count, groupby
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from weakref import WeakValueDictionary
 
 from infc.errors import InfcError
@@ -17,11 +18,11 @@ from . import kernel
 
 @dataclass(frozen=True, slots=True)
 class LoadedSlab:
-    """A slab that is mapped whole: its chunks' places in their files, and its pages. `order` has the chunks' numbers in
-    the order in which they are needed."""
+    """A slab that is mapped whole: its chunks' places in their files, and its pages. `order` finds the chunks' numbers
+    in the order in which they are needed, which nobody waits for who attaches a model."""
 
     chunks: Sequence[Blob]
-    order: Sequence[int]
+    order: Callable[[], Sequence[int]]
     address: int
     pages: memoryview  # as long as it lives they stay mapped, whoever closes the mapping meanwhile
 
@@ -43,12 +44,18 @@ class Loading:
         self._size = sum(len(slab.pages) for slab in slabs)
         self._number = next(_numbers)
         self._stopped = Event()
-        self._thread = Thread(target=self._run, name="infc-loading", daemon=True)
+        self._begun = False
+        self._ended = Event()
 
     def start(self) -> "Loading":
-        """Begin, and return at once."""
+        """Begin, and return at once; nothing happens where the process may have no more threads."""
         _claims[self._number] = self
-        self._thread.start()
+        self._begun = True
+        try:
+            # Not a `Thread`: its start waits until the new thread has had its turn, as long as attaching takes.
+            _thread.start_new_thread(self._thread, ())
+        except RuntimeError:
+            self._ended.set()
         return self
 
     def stop(self) -> None:
@@ -59,13 +66,19 @@ class Loading:
 
     def wait(self) -> None:
         """Wait until everything is in memory, or it was stopped."""
-        if self._thread.ident is not None:
-            self._thread.join()
+        if self._begun:
+            self._ended.wait()
 
     @property
     def running(self) -> bool:
         """Whether there may be weights that are not in memory, and are on their way."""
-        return self._thread.is_alive()
+        return self._begun and not self._ended.is_set()
+
+    def _thread(self) -> None:
+        try:
+            self._run()
+        finally:
+            self._ended.set()
 
     def _run(self) -> None:
         slabs, self._slabs = self._slabs, ()  # their pages are to go with the session, not with this object
@@ -85,8 +98,9 @@ def absent(slab: LoadedSlab) -> Iterator[tuple[int, int]]:
     Each is asked for when its turn comes: it may have come with its neighbours, and no call of the kernel takes long.
     """
     addresses = list(accumulate((chunk.length for chunk in slab.chunks), initial=slab.address))
-    needed = [slab.chunks[number] for number in slab.order]
-    groups = groupby(zip(needed, slab.order, strict=True), key=lambda place: place[0].path)
+    order = slab.order()
+    needed = [slab.chunks[number] for number in order]
+    groups = groupby(zip(needed, order, strict=True), key=lambda place: place[0].path)
     for path, group in groups:  # one file in a tar, many in a directory
         with _opened(path) as fd:
             yield from ((addresses[number], chunk.length) for chunk, number in group if not _is_there(fd, chunk))

@@ -7,6 +7,7 @@ import ctypes
 import mmap
 import os
 import weakref
+from collections.abc import Iterable
 from pathlib import Path
 from threading import RLock
 
@@ -17,6 +18,7 @@ from . import kernel
 _MAP_FIXED = 0x10
 _MAP_NORESERVE = 0x4000
 _PROT_NONE = 0
+_PLACED = mmap.MAP_SHARED | _MAP_FIXED  # how a part of a file lies in a reserved range
 _FAILED = ctypes.c_void_p(-1).value
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -43,8 +45,11 @@ def room_for(parts: int, where: str) -> None:
         ArtifactError: it may not. Says how many it has, and what the limit is.
     """
     global _sure
+    if _placed + parts < _sure:
+        return
     limit = int(LIMIT.read_text())
-    if _placed + parts < max(limit // _LEFT, _sure):
+    if _placed + parts < limit // _LEFT:
+        _sure = limit // _LEFT
         return
     with Path("/proc/self/maps").open("rb") as maps:
         have = sum(1 for _ in maps)
@@ -71,7 +76,11 @@ def reserve(length: int, where: str) -> int:
     Raises:
         ArtifactError: the system has no room for them.
     """
-    return _mmap(None, length, _PROT_NONE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE, -1, 0, where)
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
+    address = _libc.mmap(None, length, _PROT_NONE, flags, -1, 0)
+    if address == _FAILED:
+        raise _refused(length, where)
+    return address
 
 
 def place(address: int, length: int, fd: int, offset: int, where: str) -> None:
@@ -80,7 +89,25 @@ def place(address: int, length: int, fd: int, offset: int, where: str) -> None:
     Raises:
         ArtifactError: the system has no room for it.
     """
-    _mmap(address, length, mmap.PROT_READ, mmap.MAP_SHARED | _MAP_FIXED, fd, offset, where)
+    place_all([(address, length, offset)], fd, where)
+
+
+def place_all(parts: Iterable[tuple[int, int, int]], fd: int, where: str) -> None:
+    """Maps ranges of one file to reserved addresses, read-only and shared.
+
+    Args:
+        parts: the address, the length and the place in the file of each, in bytes.
+        fd: the file, open for reading.
+        where: what errors name.
+
+    Raises:
+        ArtifactError: the system has no room for one of them.
+    """
+    mapped = _libc.mmap  # a model has hundreds: nothing but the kernel's call is between them
+    for address, length, offset in parts:
+        # Shared, not private: a descriptor that was opened read-only then rules out a writable mapping for good.
+        if mapped(address, length, mmap.PROT_READ, _PLACED, fd, offset) == _FAILED:
+            raise _refused(length, where)
 
 
 def unmap(address: int, length: int) -> None:
@@ -93,14 +120,11 @@ def _give_back(address: int, length: int, parts: list[int]) -> None:
     _counted(-parts[0])
 
 
-def _mmap(address: int | None, length: int, protection: int, flags: int, fd: int, offset: int, where: str) -> int:
-    mapped = _libc.mmap(address, length, protection, flags, fd, offset)
-    if mapped == _FAILED:
-        raise ArtifactError(
-            f"{where}: cannot map {length} bytes: {os.strerror(ctypes.get_errno())}",
-            hint="the system limits mappings (vm.max_map_count) or address space (ulimit -v)",
-        )
-    return mapped
+def _refused(length: int, where: str) -> ArtifactError:
+    return ArtifactError(
+        f"{where}: cannot map {length} bytes: {os.strerror(ctypes.get_errno())}",
+        hint="the system limits mappings (vm.max_map_count) or address space (ulimit -v)",
+    )
 
 
 class Mapping:
@@ -142,33 +166,40 @@ class Mapping:
             ArtifactError: an offset is not on a page, a range before another did not fill its last page, or the file is
                 shorter.
         """
-        size = os.fstat(fd).st_size
+        size, filled = os.fstat(fd).st_size, self._filled
+        parts: list[tuple[int, int, int]] = []  # address, length, offset
         for offset, length in ranges:
             if not length:
                 continue
-            if offset % mmap.PAGESIZE:
-                raise ArtifactError(
-                    f"{self._where}: a blob begins at byte {offset}, not on a page of {mmap.PAGESIZE} bytes, "
-                    "so it cannot be mapped",
-                    hint="the tar was repacked by another tool; unpack it and use the directory, or compile again",
-                )
-            if self._filled % mmap.PAGESIZE or self._filled + length > self.length:
-                raise ArtifactError(
-                    f"{self._where}: {length} bytes do not fit behind {self._filled} of {self.length}, "
-                    f"which must be whole pages of {mmap.PAGESIZE}",
-                    hint="is the artifact whole? `infc verify` checks every byte",
-                )
-            if offset + length > size:
-                # Touching a page past the end would kill the process with SIGBUS.
-                raise ArtifactError(
-                    f"{self._where}: the file has {size} bytes, but a blob ends at {offset + length}",
-                    hint="the file was truncated after it was opened; fetch or compile it again",
-                )
-            # Shared, not private: a descriptor that was opened read-only then rules out a writable mapping for good.
-            place(self._base + self._filled, length, fd, offset, self._where)
-            self._filled += length
-            self._parts[0] += 1
-            _counted(1)
+            if (offset | filled) % mmap.PAGESIZE or filled + length > self.length or offset + length > size:
+                raise self._misfit(offset, length, filled, size)
+            parts.append((self._base + filled, length, offset))
+            filled += length
+        if not parts:
+            return
+        place_all(parts, fd, self._where)
+        self._filled = filled
+        self._parts[0] += len(parts)
+        _counted(len(parts))
+
+    def _misfit(self, offset: int, length: int, filled: int, size: int) -> ArtifactError:
+        if offset % mmap.PAGESIZE:
+            return ArtifactError(
+                f"{self._where}: a blob begins at byte {offset}, not on a page of {mmap.PAGESIZE} bytes, "
+                "so it cannot be mapped",
+                hint="the tar was repacked by another tool; unpack it and use the directory, or compile again",
+            )
+        if filled % mmap.PAGESIZE or filled + length > self.length:
+            return ArtifactError(
+                f"{self._where}: {length} bytes do not fit behind {filled} of {self.length}, "
+                f"which must be whole pages of {mmap.PAGESIZE}",
+                hint="is the artifact whole? `infc verify` checks every byte",
+            )
+        # Touching a page past the end would kill the process with SIGBUS.
+        return ArtifactError(
+            f"{self._where}: the file has {size} bytes, but a blob ends at {offset + length}",
+            hint="the file was truncated after it was opened; fetch or compile it again",
+        )
 
     @property
     def address(self) -> int:

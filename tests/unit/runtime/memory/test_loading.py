@@ -41,7 +41,7 @@ def cold(artifact: Artifact) -> LoadedSlab:
         os.close(fd)
         if left is None or left:
             pytest.skip("this file system, or this kernel, lets nothing leave the page cache")
-    return LoadedSlab(blobs, range(len(blobs)), mapping.address, mapping.view())
+    return LoadedSlab(blobs, lambda: range(len(blobs)), mapping.address, mapping.view())
 
 
 def test_what_is_missing_comes_in_and_in_the_slabs_order(cold: LoadedSlab) -> None:
