@@ -14,7 +14,7 @@ from .artifact import CHUNK_SIZE, Artifact, ModuleBuild, StageBuild
 from .devices import Device, instance
 from .memory import Mapping, kernel
 from .memory.loading import LoadedSlab
-from .memory.pages import MapSlab, map_files
+from .memory.pages import MapSlab, map_blobs, map_files
 from .memory.rows import order_of_need
 from .targets import STATUS_ERRORS
 
@@ -41,7 +41,7 @@ class LoadedStage:
     lies where in them, `chunks` their digests in their order, `users` how many sessions it is loaded for.
     """
 
-    def __init__(self, artifact: Artifact, build: StageBuild, device: Device, map_slab: MapSlab = map_files) -> None:
+    def __init__(self, artifact: Artifact, build: StageBuild, device: Device, map_slab: MapSlab | None = None) -> None:
         """Maps weights and modules. `load` comes next, so that the weights may be on their way meanwhile.
 
         Raises:
@@ -55,7 +55,7 @@ class LoadedStage:
         self.chunks = build.slab.chunks
         self.layout = build.slab
         self._chunks = [artifact.blob(chunk) for chunk in build.slab.chunks]
-        self.weights = map_slab(artifact, build.slab.chunks)
+        self.weights = map_slab(artifact, self.chunks) if map_slab else map_blobs(artifact, self._chunks)
         self._code = {module.module: map_files(artifact, [module.module]) for module in build.modules}
         for code in self._code.values():
             kernel.read_ahead(code.address, code.length)

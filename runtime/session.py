@@ -14,7 +14,7 @@ from .host import check_iree
 from .inputs import checked_call
 from .loaded import LoadedStage
 from .memory.loading import Loading
-from .memory.pages import MapSlab, map_files
+from .memory.pages import MapSlab
 from .sharing import SharedStages
 from .targets import choose
 
@@ -51,7 +51,7 @@ class Session:
         target: str | None = None,
         device: str | Mapping[str, str] | None = None,
         load: bool = True,
-        map_slab: MapSlab = map_files,
+        map_slab: MapSlab | None = None,
         shared: SharedStages | None = None,
     ) -> "Session":
         """Maps the weights and loads the modules. The artifact may be closed afterwards.

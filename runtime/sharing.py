@@ -5,7 +5,7 @@ from threading import Lock
 from .artifact import Artifact, StageBuild, stage_digest
 from .devices import Device
 from .loaded import LoadedStage
-from .memory.pages import MapSlab, map_files
+from .memory.pages import MapSlab
 
 
 class SharedStages:
@@ -23,7 +23,9 @@ class SharedStages:
         self._stages: dict[tuple[str, str], LoadedStage] = {}
         self._changing = Lock()
 
-    def load(self, artifact: Artifact, build: StageBuild, device: Device, map_slab: MapSlab = map_files) -> LoadedStage:
+    def load(
+        self, artifact: Artifact, build: StageBuild, device: Device, map_slab: MapSlab | None = None
+    ) -> LoadedStage:
         """The stage, mapped if no other session has it. Each `load` wants one `close` of what it returns.
 
         `map_slab` as for `Session.attach`.

@@ -19,7 +19,6 @@ from pathlib import Path
 from infc.errors import ArtifactError, InfcError
 
 from ...runtime.artifact.parts import pool_side
-from ...runtime.memory.pages import map_files
 from ...runtime.session import Session
 from ...runtime.sharing import SharedStages
 from ...runtime.store.opening import open_model
@@ -79,11 +78,7 @@ def _answer_release(message: Release, sessions: Mapping[str, Session]) -> Releas
 
 def _attach(message: Attach, stages: SharedStages, taker: ArenaTaker | None) -> Session:
     # The controller has hashed this file. It is not hashed again, but another artifact in its place is noticed.
-    mapping = (
-        taker.mapping(message.model, message.target, message.slots)
-        if taker and message.slots
-        else nullcontext(map_files)
-    )
+    mapping = taker.mapping(message.model, message.target, message.slots) if taker and message.slots else nullcontext()
     folder = Path(message.path) if message.stored else None
     with mapping as map_slab, open_model(Path(message.stored or message.path), folder) as artifact:
         if artifact.digest != message.digest:

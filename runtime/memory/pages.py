@@ -5,7 +5,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Protocol
 
-from ..artifact import Artifact
+from ..artifact import Artifact, Blob
 from .mapping import Mapping, room_for
 
 
@@ -45,8 +45,12 @@ def map_files(artifact: Artifact, digests: Sequence[str]) -> Mapping:
     Raises:
         ArtifactError: one is missing or cannot be mapped, or this process has no room for so many mappings.
     """
-    room_for(len(digests), str(artifact.path))
-    blobs = [artifact.blob(digest) for digest in digests]
+    return map_blobs(artifact, [artifact.blob(digest) for digest in digests])
+
+
+def map_blobs(artifact: Artifact, blobs: Sequence[Blob]) -> Mapping:
+    """As `map_files`, for blobs whose places are known already."""
+    room_for(len(blobs), str(artifact.path))
     mapping = Mapping(sum(blob.length for blob in blobs), where=str(artifact.path))
     for _, group in groupby(blobs, key=attrgetter("path")):  # one file in a tar, one for each blob in a directory
         together = list(group)
