@@ -136,6 +136,15 @@ def test_a_module_without_weights_is_a_stage_by_its_name(tmp_path: Path, cache: 
     equal(outputs(tmp_path / "whole.infc"), outputs(tmp_path / "cut.infc"))
 
 
+def test_what_is_cut_keeps_contract_two_or_is_refused(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the schedule it does not."""
+    monkeypatch.setattr("infc.compiler.cutting._CONTRACT", "rpc-interface,infer-verify-contract{level=2}")
+    with pytest.raises(CompileError, match=r"weight '.*' is read before it is required"):
+        made("three", tmp_path / "out.infc", Cutting(stages=2), cache)
+
+
 @pytest.mark.parametrize(
     ("split", "target", "devices"),
     [

@@ -44,7 +44,10 @@ func.func @window(%updates: tensor<3x2x4xf32>, %indices: tensor<3x1xi64>, %x: te
 func.func @dynamic(%updates: tensor<?x4xf32>, %indices: tensor<?x1xi64>, %x: tensor<?x4xf32>) -> tensor<?x4xf32> {
   // CHECK: %[[ROWS:.*]] = tensor.dim %arg2, %{{.*}} : tensor<?x4xf32>
   // CHECK: %[[SIZE:.*]] = arith.index_cast %[[ROWS]] : index to i64
-  // CHECK: tensor.from_elements %[[SIZE]] : tensor<1xi64>
+  // CHECK: %[[BEHIND:.*]] = arith.subi %[[SIZE]], %{{.*}} : i64
+  // CHECK: %[[LAST:.*]] = arith.maxsi %[[BEHIND]], %{{.*}} : i64
+  // CHECK-DAG: tensor.from_elements %[[SIZE]] : tensor<1xi64>
+  // CHECK-DAG: tensor.from_elements %[[LAST]] : tensor<1xi64>
   // CHECK: tm_tensor.scatter
   %r = tm_tensor.scatter {dimension_map = array<i64: 0>} unique_indices(true) ins(%updates, %indices : tensor<?x4xf32>, tensor<?x1xi64>) outs(%x : tensor<?x4xf32>) {
   ^bb0(%new: f32, %old: f32):
