@@ -121,6 +121,13 @@ def test_an_installed_pass_runs_with_its_options_and_is_listed(site: Path) -> No
     assert "acme-rename" in opt(site, "--list-passes").stdout
 
 
+def test_the_ir_is_verified_behind_every_pass_unless_that_is_switched_off(site: Path) -> None:
+    told = opt(site, "--pass-pipeline=acme-cut,canonicalize")
+    assert told.returncode == 4
+    assert "expect at least a terminator" in told.stderr
+    assert opt(site, "--pass-pipeline=acme-cut", "--no-verify-each", "--mlir-print-op-generic").returncode == 0
+
+
 @pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
