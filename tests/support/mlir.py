@@ -27,6 +27,7 @@ def run(
     table = WeightTable()
     for key, tensor in weights.items():
         table.add(key, tensor)
+    table.digests.update({use.source: use.digest for use in uses if not use.transforms})  # texts make them up
     index: Any = runtime.ParameterIndex()  # the bindings do not say what its methods take
     held = [(data.key, np.ascontiguousarray(data.data)) for data in table.data(uses)]
     for key, array in held:
