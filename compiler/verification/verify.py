@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from infc.errors import VerifyError
+
 from ...runtime.artifact import Artifact, LeftOut, VerifyReport
 from ...runtime.session import Session
 from ..frontend.export import Program
@@ -33,7 +35,8 @@ def verify(
     Calls whose `visible` masks hide whole rows are run by another module (see `ModuleBuild`): each size is tried with
     such rows and without. `drawn` are the trials, where PyTorch was asked already; `before` is
     called before it is asked. With the source's `weights`, an artifact that stores some in fewer bits is compared with
-    PyTorch that computes with the stored ones too, by the dtypes' own tolerances.
+    PyTorch that computes with the stored ones too, by the dtypes' own tolerances. Where that was done, and floats are
+    far larger than the example's, an error above the bound of the rounding is only reported.
 
     Raises:
         SourceError: PyTorch itself fails on random inputs of the examples' kind.
@@ -55,9 +58,13 @@ def verify(
                 continue
             given = {name: to_numpy(tensor) for name, tensor in trial.inputs.items()}
             actual = session.run(given, program.method.name)
-            compare_all(program, reference, trial, actual, record)
-            if stored:
-                stored.compare(trial, actual)
+            known = stored is not None and stored.compare(trial, actual)
+            try:
+                compare_all(program, reference, trial, actual, record)
+            except VerifyError as error:
+                if not (known and _is_far_out(program, trial)):
+                    raise
+                record.leave_out(trial, f"{_TIPS}: {error.message}")
     return VerifyReport(
         trials=max(trials, len(sizes)),
         seed=seed,
@@ -66,3 +73,15 @@ def verify(
         sizes=tuple(map(dict, sizes)),
         stored=stored.record.checks() if stored else (),
     )
+
+
+_FLOATS = ("f64", "f32", "f16", "bf16")
+_TIPS = (
+    "inputs this far from the example's have no bound for rounded weights, since what saturates tips over; right for "
+    "the weights as they are stored; against those that they were"
+)
+
+
+def _is_far_out(program: Program, trial: Trial) -> bool:
+    """Whether the trial has numbers far larger than the example's; the highest integer is one like the others."""
+    return trial.values == "largest" and any(spec.dtype in _FLOATS for spec in program.method.inputs)

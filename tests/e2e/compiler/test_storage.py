@@ -31,6 +31,20 @@ class Net(nn.Module):
         return self.down(torch.relu(self.up(rows)) + self.twin(rows))
 
 
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell, self.head = nn.LSTM(32, 32, batch_first=True), nn.Linear(32, 8)
+
+    def forward(self, x):
+        return self.head(self.cell(x)[0][:, -1])
+
+
+def recurrent():
+    torch.manual_seed(0)
+    return Recurrent().eval(), (torch.randn(64, 6, 32),)
+
+
 def make():
     torch.manual_seed(0)
     return Net().eval(), (torch.arange(6).reshape(1, 6),)
@@ -120,3 +134,16 @@ def test_an_error_above_the_bound_leaves_no_artifact(source: str, tmp_path: Path
         compile_model(source, out, options)
     assert "--tolerance" in caught.value.hint
     assert not out.exists()
+
+
+def test_gates_that_tip_over_far_from_the_example_are_reported(source: str, tmp_path: Path) -> None:
+    options = CompileOptions(middle=parse_middle("default", "8"), cache=None)
+    result = compile_model(source.replace(":make", ":recurrent"), tmp_path / "net.infc", options)
+    report = result.config.targets[0].verify
+    assert report is not None
+    (left_out,) = report.left_out
+    assert left_out.values == "largest"
+    assert "right for the weights as they are stored" in left_out.why
+    assert "tolerance 0.1" in left_out.why
+    assert {check.values for check in report.outputs} == {"random", "zeros", "smallest"}
+    assert max(check.max_rel_error for check in report.stored if check.values == "largest") < 1e-4
