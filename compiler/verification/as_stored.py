@@ -61,7 +61,7 @@ class AsStored:
                 raise
             names = ", ".join(sorted(self.reference.unseen)[:3])
             self._give_up(trial, f"the model computes with something else than {names} itself: {error.message}")
-        return self.reference is not None and len(self.record.left_out) == doubts
+        return len(self.record.left_out) == doubts
 
     def _give_up(self, trial: Trial, why: str) -> None:
         self.record.leave_out(trial, f"{_WHAT}: {why}")
