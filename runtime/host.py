@@ -2,7 +2,7 @@
 
 import platform
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -73,5 +73,6 @@ def check_iree(compiled_with: str, where: str) -> None:
         )
 
 
+@lru_cache(maxsize=1024)
 def _plain(name: str) -> str:
     return re.sub(r"[._-]", "", name.lower())

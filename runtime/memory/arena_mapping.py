@@ -10,7 +10,8 @@ from infc.errors import ArtifactError
 
 from ..artifact import CHUNK_SIZE
 from . import kernel
-from .mapping import place, reserve, room_for, unmap
+from .mapping import place, reserve, unmap
+from .room import room_for
 
 
 class ArenaMapping:

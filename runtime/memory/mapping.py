@@ -7,18 +7,21 @@ import ctypes
 import mmap
 import os
 import weakref
-from collections.abc import Iterable
-from pathlib import Path
-from threading import RLock
+from collections.abc import Iterable, Sequence
 
 from infc.errors import ArtifactError
 
 from . import kernel
+from .room import counted
 
 _MAP_FIXED = 0x10
+_MAP_FIXED_NOREPLACE = 0x100000  # Linux 4.17; an older one takes the address for a wish
 _MAP_NORESERVE = 0x4000
 _PROT_NONE = 0
-_PLACED = mmap.MAP_SHARED | _MAP_FIXED  # how a part of a file lies in a reserved range
+# How a part of a file lies in memory. Shared, not private: a descriptor that was opened read-only then rules out a
+# writable mapping for good.
+_OVER = mmap.MAP_SHARED | _MAP_FIXED  # whatever is there
+_BESIDE = mmap.MAP_SHARED | _MAP_FIXED_NOREPLACE  # nothing that is there
 _FAILED = ctypes.c_void_p(-1).value
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -29,45 +32,7 @@ _libc.mmap.argtypes = [
 _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 
 
-# The kernel bounds how many mappings a process has, and what comes beyond it fails wherever it may be: in an allocator,
-# in a thread's start. So the last of them are left to those who cannot say what is wrong.
-LIMIT = Path("/proc/sys/vm/max_map_count")
-_LEFT = 16  # one of so many is not for weights
-_placed = 0
-_sure = 0  # up to so many of ours nobody has to count
-_counting = RLock()
-
-
-def room_for(parts: int, where: str) -> None:
-    """Looks whether this process may have so many mappings more, before any of them is made.
-
-    Raises:
-        ArtifactError: it may not. Says how many it has, and what the limit is.
-    """
-    global _sure
-    if _placed + parts < _sure:
-        return
-    limit = int(LIMIT.read_text())
-    if _placed + parts < limit // _LEFT:
-        _sure = limit // _LEFT
-        return
-    with Path("/proc/self/maps").open("rb") as maps:
-        have = sum(1 for _ in maps)
-    room = limit - limit // _LEFT - have
-    if parts > room:
-        raise ArtifactError(
-            f"{where}: its weights are {parts} mappings; this process has {have}, and the system's limit is {limit}",
-            hint="raise it (`sysctl vm.max_map_count`), serve fewer models, or `--backend arena`, which needs few",
-        )
-    # Counting takes microseconds for each mapping that there is: not again before an eighth of the room is taken by us.
-    _sure = _placed + room // 8
-
-
-def _counted(parts: int) -> None:
-    global _placed
-    # Reentrant, because giving back may come in the middle of it; what is then lost counts too much, not too little.
-    with _counting:
-        _placed += parts
+_MANY = 8  # parts that are worth it to give up what is reserved for them
 
 
 def reserve(length: int, where: str) -> int:
@@ -105,9 +70,23 @@ def place_all(parts: Iterable[tuple[int, int, int]], fd: int, where: str) -> Non
     """
     mapped = _libc.mmap  # a model has hundreds: nothing but the kernel's call is between them
     for address, length, offset in parts:
-        # Shared, not private: a descriptor that was opened read-only then rules out a writable mapping for good.
-        if mapped(address, length, mmap.PROT_READ, _PLACED, fd, offset) == _FAILED:
+        if mapped(address, length, mmap.PROT_READ, _OVER, fd, offset) == _FAILED:
             raise _refused(length, where)
+
+
+def place_in_gap(parts: Sequence[tuple[int, int, int]], fd: int) -> bool:
+    """As `place_all`, to addresses that are not reserved: the kernel takes a third longer to replace a part of what is
+    reserved. False, and nothing is mapped, where somebody else was there first, or the system has no room."""
+    mapped = _libc.mmap
+    for number, (address, length, offset) in enumerate(parts):
+        found = mapped(address, length, mmap.PROT_READ, _BESIDE, fd, offset)
+        if found != address:
+            if found != _FAILED:
+                unmap(found, length)
+            for mine, size, _ in parts[:number]:
+                unmap(mine, size)
+            return False
+    return True
 
 
 def unmap(address: int, length: int) -> None:
@@ -117,7 +96,7 @@ def unmap(address: int, length: int) -> None:
 
 def _give_back(address: int, length: int, parts: list[int]) -> None:
     unmap(address, length)
-    _counted(-parts[0])
+    counted(-parts[0])
 
 
 def _refused(length: int, where: str) -> ArtifactError:
@@ -150,12 +129,9 @@ class Mapping:
         if not length:
             self._bytes = (ctypes.c_ubyte * 0)()
             return
-        reserved = -(-length // mmap.PAGESIZE) * mmap.PAGESIZE
-        self._base = reserve(reserved, where)
-        self._bytes = (ctypes.c_ubyte * length).from_address(self._base)
+        self._reserved = -(-length // mmap.PAGESIZE) * mmap.PAGESIZE
         self._parts = [0]  # shared with what gives the addresses back
-        # Not at exit: IREE's own threads and objects may still look at the pages then.
-        weakref.finalize(self._bytes, _give_back, self._base, reserved, self._parts).atexit = False
+        self._hold(reserve(self._reserved, where))
 
     def append(self, fd: int, *ranges: tuple[int, int]) -> None:
         """Maps ranges of a file, each an offset and a length in bytes, one behind the other, behind what is there.
@@ -167,20 +143,38 @@ class Mapping:
                 shorter.
         """
         size, filled = os.fstat(fd).st_size, self._filled
-        parts: list[tuple[int, int, int]] = []  # address, length, offset
+        parts: list[tuple[int, int, int]] = []  # place in the range, length, place in the file
         for offset, length in ranges:
             if not length:
                 continue
             if (offset | filled) % mmap.PAGESIZE or filled + length > self.length or offset + length > size:
                 raise self._misfit(offset, length, filled, size)
-            parts.append((self._base + filled, length, offset))
+            parts.append((filled, length, offset))
             filled += length
         if not parts:
             return
-        place_all(parts, fd, self._where)
+        if filled < self.length or len(parts) < _MANY or not self._fill_gap(parts, fd):
+            place_all([(self._base + at, length, offset) for at, length, offset in parts], fd, self._where)
         self._filled = filled
         self._parts[0] += len(parts)
-        _counted(len(parts))
+        counted(len(parts))
+
+    def _hold(self, base: int) -> None:
+        self._base = base
+        self._bytes = (ctypes.c_ubyte * self.length).from_address(base)
+        self._held = weakref.finalize(self._bytes, _give_back, base, self._reserved, self._parts)
+        self._held.atexit = False  # IREE's own threads and objects may still look at the pages then
+
+    def _fill_gap(self, parts: Sequence[tuple[int, int, int]], fd: int) -> bool:
+        """Fills the whole range where nothing was placed yet; else, or if it fails, it is reserved, maybe elsewhere."""
+        if self._filled:
+            return False
+        base = self._base
+        self._held.detach()  # in between the addresses are anybody's
+        unmap(base, self._reserved)
+        filled = place_in_gap([(base + at, length, offset) for at, length, offset in parts], fd)
+        self._hold(base if filled else reserve(self._reserved, self._where))
+        return filled
 
     def _misfit(self, offset: int, length: int, filled: int, size: int) -> ArtifactError:
         if offset % mmap.PAGESIZE:

@@ -6,7 +6,8 @@ from operator import attrgetter
 from typing import Protocol
 
 from ..artifact import Artifact, Blob
-from .mapping import Mapping, room_for
+from .mapping import Mapping
+from .room import room_for
 
 
 class Pages(Protocol):

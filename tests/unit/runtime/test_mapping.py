@@ -14,7 +14,8 @@ import pytest
 
 from infc.errors import ArtifactError
 from infc.runtime.memory import Mapping
-from infc.runtime.memory import mapping as limits
+from infc.runtime.memory import mapping as placing
+from infc.runtime.memory import room as limits
 from infc.runtime.memory.arena_mapping import ArenaMapping
 from infc.runtime.session import Session
 from infc.runtime.store import Store
@@ -103,6 +104,34 @@ def test_ranges_that_leave_a_gap_or_overflow_are_refused(file: int) -> None:
 def test_an_address_space_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ArtifactError, match=r"cannot map \d+ bytes: Cannot allocate memory"):
         Mapping(1 << 60, where="x")
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_addresses_that_another_thread_takes_meanwhile_stay_its_own(
+    taken: bool, file: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = [3, 1, 2, 0, 0, 1, 3, 2, 1, 3]
+    mapping = Mapping(len(numbers) * PAGE, where="x")
+    reserved = mapping.address
+    give_up = placing.unmap
+
+    def race(address: int, length: int) -> None:
+        give_up(address, length)
+        if taken and length == len(numbers) * PAGE:
+            placing.place(reserved + 5 * PAGE, PAGE, file, 3 * PAGE, "the other thread")
+
+    monkeypatch.setattr(placing, "unmap", race)
+    mapping.append(file, *((number * PAGE, PAGE) for number in numbers))
+    monkeypatch.undo()
+    assert bytes(mapping.view()) == b"".join(bytes([number + 1]) * PAGE for number in numbers)
+    assert (mapping.address == reserved) is not taken
+    address = mapping.address
+    mapping.close()
+    del mapping
+    assert f"{address:x}-" not in Path("/proc/self/maps").read_text()
+    if taken:
+        assert ctypes.string_at(reserved + 5 * PAGE, PAGE) == b"\4" * PAGE
+        give_up(reserved + 5 * PAGE, PAGE)
 
 
 READER = """
