@@ -48,7 +48,7 @@ class Job:
     `label` tells its files apart from those of others, `.b8`; empty for the only one. `doubles` keeps f64: see
     `iree.compile_text`. `several` says that others read the same weights, each perhaps in a layout of its own: packed
     weights are then called after their layouts too. `candidate` says that there is another way if it does not compile.
-    `further` are the passes that the user adds, as the text of a pipeline.
+    `further` are the passes before packing that not every compile has: the user's and the pipeline's (`named.ahead`).
     """
 
     imported: Imported

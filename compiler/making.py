@@ -9,6 +9,7 @@ import msgspec
 
 from infc.errors import ArtifactError, CompileError, VerifyError
 
+from ..passes import named
 from ..runtime.artifact import Artifact, ArtifactWriter, Config, TargetBuild, VerifyReport
 from ..runtime.targets import obstacle
 from .build import StageParts, build_all, write
@@ -46,7 +47,7 @@ class Making:
         """Write it, compared with PyTorch. Returns its config and the manifest's digest. Raises as `compile_model`."""
         options, stage = self.options, self.stage
         made = front(self.traced, self.contents, options.dynamic, options.seed, self.tools, self.hashed, stage)
-        further = ",".join(options.middle.passes)
+        further = named.ahead(options.middle.pipeline, options.middle.passes)
         made = replace(made, methods=tuple(each.with_passes(further) for each in made.methods))
         programs = [each.program for each in made.methods]
         config = new_config(

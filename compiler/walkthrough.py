@@ -81,12 +81,13 @@ def _corners(changed: Collection[str]) -> Iterator[str]:
     """The passes that changed nothing of the model, on one that has what they are for."""
     yield f"### {_CORNERS}"
     yield _described(
-        "The passes that found nothing to do, and the batch norms of `latency`, on a second model", Corners
+        "The passes that found nothing to do, and convolutions with the batch norms of `latency`, on a second model",
+        Corners,
     )
-    start = _linalg(Corners(), (torch.rand(1, 2, 3, 3), torch.tensor([[0, 2, 1]])))
-    passes = f"{named.SHARED},{named.layout(named.PACK, _FOLD)},{named.FOR_IREE}"
+    start = _linalg(Corners(), (torch.rand(1, 2, 40, 40), torch.tensor([[0, 2, 1]])))
+    passes = f"{named.whole('latency')},{named.FOR_IREE}"
     for step, text, after in _run(start, passes):
-        if text != after and (step == _FOLD or (step not in changed and registry.is_ours(step.partition("{")[0]))):
+        if text != after and (step == named.PACK or (step not in changed and registry.is_ours(step.partition("{")[0]))):
             yield _section(step, text, after, said=False)
 
 

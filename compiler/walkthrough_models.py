@@ -23,14 +23,15 @@ class Corners(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.point, self.norm = torch.nn.Conv2d(2, 4, 1), torch.nn.BatchNorm2d(4)
+        self.patch = torch.nn.Conv2d(4, 4, 8, stride=8)
         self.many = torch.nn.ParameterList(torch.rand(4) for _ in range(26))
         self.nothing = torch.nn.Parameter(torch.zeros(0, 4))
         for each in self.norm.state_dict().values():  # equal weights would be one
             each.copy_(torch.rand(each.shape))
 
     def forward(self, image: torch.Tensor, at: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """From f32[1, 2, 3, 3] and i64[1, 3] to several."""
-        row = self.norm(self.point(image)).mean((0, 2, 3))
+        """From f32[1, 2, 40, 40] and i64[1, 3] to several."""
+        row = self.patch(self.norm(self.point(image))).mean((0, 2, 3))
         for each in self.many:  # more tensors than one dispatch takes
             row = row * each
         placed = (row.abs() ** row).reshape(1, 4).scatter(1, at, row[:3].reshape(1, 3))

@@ -4,6 +4,8 @@
 `infc-opt --pass-pipeline=NAME` runs the same for a CPU with AVX-512.
 """
 
+from collections.abc import Sequence
+
 _CONTRACT = "infer-verify-contract{level=1}"
 
 
@@ -47,12 +49,19 @@ FOR_IREE = "infer-lower-weights,infer-limit-bindings,infer-own-destinations,infe
 # - `size`: as few bytes as 8 bits allow. Packing first: the integers then lie in tiles as well, and are multiplied as
 #   they lie. What is left of the matrices, tables above all, is halved.
 # - `latency`: what a program does to weights on every call is done once. Packing first here too: it looks for the
-#   transposes that folding takes away.
+#   transposes that folding takes away. But batch norms go before (`ahead`): they are found behind convolutions, of
+#   which packing makes products.
 NAMES = {
     "default": "",
     "size": "infer-quantize-weights{bits=8},infer-cast-weights{dtype=bf16}",
     "latency": "infer-fold-weight-transforms",
 }
+_AHEAD = {"latency": "infer-fold-weight-transforms{only=batch-norms}"}
+
+
+def ahead(name: str, further: Sequence[str] = ()) -> str:
+    """What the pipeline `name` does before packing, behind the `further` passes that a user adds: see `shared`."""
+    return ",".join([*further, *([_AHEAD[name]] if name in _AHEAD else [])])
 
 
 def layout(packing: str = "", storage: str = "", *, by_layout: bool = False) -> str:
@@ -68,6 +77,6 @@ def layout(packing: str = "", storage: str = "", *, by_layout: bool = False) -> 
     return ",".join(each for each in passes if each)
 
 
-def whole(name: str, further: str = "") -> str:
+def whole(name: str, further: Sequence[str] = ()) -> str:
     """All of the pipeline `name` with a user's further passes, for a CPU with AVX-512."""
-    return f"{shared(further)},{layout(PACK, NAMES[name])}"
+    return f"{shared(ahead(name, further))},{layout(PACK, NAMES[name])}"

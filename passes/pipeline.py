@@ -78,7 +78,7 @@ def elements(text: str) -> list[str]:
     try:
         found = list(split(body))
         if found and found[0] in named.NAMES:
-            return list(split(named.whole(found[0], ",".join(found[1:]))))
+            return list(split(named.whole(found[0], found[1:])))
     except ValueError as error:
         raise _bad(body, str(error)) from None
     if "" in found:

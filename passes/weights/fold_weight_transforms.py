@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 from torch_mlir import ir
 from torch_mlir.dialects import linalg, tensor
 
+from infc.errors import CompileError
+
 from ...dialects.infer import Weight
 from ...dialects.transforms import NO_BIAS, BatchNormScale, BatchNormShift, Permute, Reshape, Transform
 from ..base import Pass
@@ -21,7 +23,8 @@ class FoldWeightTransforms(Pass):
 
     A weight is transposed or reshaped in the slab when all who read it want it the same way: it would lie there twice
     otherwise. A batch norm with statistics of its own scales the kernel and moves the bias; the sums are rounded
-    otherwise than before, by about 1e-6 of their size. Runs after `infer-pack-weights`, which looks for the transposes.
+    otherwise than before, by about 1e-6 of their size. Runs after `infer-pack-weights`, which looks for the transposes;
+    before it with `only=batch-norms`, which leaves these alone, since packing makes products of convolutions.
 
     Before:
 
@@ -41,6 +44,15 @@ class FoldWeightTransforms(Pass):
     """
 
     name: ClassVar[str] = "infer-fold-weight-transforms"
+    only: str = ""
+
+    def __post_init__(self) -> None:
+        if self.only not in ("", "batch-norms"):
+            raise CompileError(
+                f"pass {self.name}: option only is {self.only!r}, expected batch-norms",
+                hint="without it, transposes and reshapes are folded too",
+                stage=self.name,
+            )
 
     def run(self, module: ir.Operation) -> None:
         """Leaves what it does not know alone."""
@@ -50,7 +62,7 @@ class FoldWeightTransforms(Pass):
             bias = _bias(_ungrouped(convolution))
             if norm is not None and kernel is not None and bias is not None:
                 _fold_norm(convolution, kernel, bias, norm)
-        waiting = operations(module, Weight.OPERATION_NAME)
+        waiting = operations(module, Weight.OPERATION_NAME) if not self.only else []
         while waiting:
             folded = _fold_moves(waiting.pop())
             waiting += [folded] if folded is not None else []

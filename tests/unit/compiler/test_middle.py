@@ -32,7 +32,7 @@ def test_further_passes_stand_behind_the_name_of_a_pipeline_and_may_cost_an_erro
     middle = parse_middle("latency, infer-cast-weights{dtype=bf16 at-least=8},cse", tolerance=0.1)
     assert (middle.pipeline, middle.passes) == ("latency", ("infer-cast-weights{dtype=bf16 at-least=8}", "cse"))
     assert (middle.tolerance, middle.plugins) == (0.1, ())
-    with_them = named.whole("latency", ",".join(middle.passes))
+    with_them = named.whole("latency", middle.passes)
     assert pipeline.elements("latency,infer-cast-weights{dtype=bf16 at-least=8},cse") == pipeline.elements(with_them)
     assert with_them.index("at-least") < with_them.index("infer-guard-gathers")
 

@@ -1,10 +1,16 @@
 // RUN: infc-opt --pass-pipeline='builtin.module(infer-fold-weight-transforms,canonicalize)' %s | filecheck %s
+// RUN: infc-opt --pass-pipeline='builtin.module(infer-fold-weight-transforms{only=batch-norms},canonicalize)' %s | filecheck --check-prefix AHEAD %s
+// RUN: not infc-opt --pass-pipeline='builtin.module(infer-fold-weight-transforms{only=norms})' %s 2>&1 | filecheck --check-prefix ONLY %s
+
+// ONLY: error: pass infer-fold-weight-transforms: option only is 'norms', expected batch-norms
 
 #row = affine_map<(d0) -> (d0)>
 #all = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
 #channel = affine_map<(d0, d1, d2) -> (d1, 0)>
 
 // CHECK-LABEL: func.func @norm
+// AHEAD-LABEL: func.func @norm
+// AHEAD: key = "w|bn_scale[0,0.5,gamma,var]"
 func.func @norm(%x: tensor<1x4x10xf32>) -> tensor<1x8x8xf32> {
   // CHECK-DAG: %[[W:.*]] = "infer.weight"() {{.*}}key = "w|bn_scale[0,0.5,gamma,var]"{{.*}} -> tensor<8x4x3xf32>
   // CHECK-DAG: %[[B:.*]] = "infer.weight"() {{.*}}key = "beta|bn_shift[0.5,gamma,mean,var,bias]"{{.*}} -> tensor<8xf32>
@@ -67,6 +73,8 @@ func.func @norm(%x: tensor<1x4x10xf32>) -> tensor<1x8x8xf32> {
 
 // All who read it want it transposed; then one of two.
 // CHECK-LABEL: func.func @moves
+// AHEAD-LABEL: func.func @moves
+// AHEAD-COUNT-2: linalg.transpose
 func.func @moves() -> (tensor<6x4xf32>, tensor<4x3xf32>, tensor<3x4xf32>) {
   // CHECK-DAG: %[[A:.*]] = "infer.weight"() {{.*}}key = "a|permute[1,0]|reshape[3,2,4]|reshape[6,4]"
   // CHECK-DAG: %[[B:.*]] = "infer.weight"() {{.*}}key = "b",
