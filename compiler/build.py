@@ -11,7 +11,7 @@ from torch_mlir import ir
 
 from infc.errors import CompileError
 
-from ..passes import named, pipeline
+from ..passes import named
 from ..passes.running.runner import make_context
 from ..passes.stages.cost import flops
 from ..passes.stages.mem_lower import fetched
@@ -104,10 +104,10 @@ def lay_out(text: str, target: Target, label: str, tools: Tools, *, several: boo
     """The lowered program with its weights in the layout and the types that the target wants."""
     # What IREE is given has no locations: a path of this machine is to get into no artifact.
     layout = named.layout(target.packing, target.storage, by_layout=several)
-    infer, bare = optimize(text, [layout, f"{named.FOR_IREE},strip-debuginfo"], tools)
+    infer, scheduled, bare = optimize(text, [layout, named.SCHEDULE, f"{named.FOR_IREE},strip-debuginfo"], tools)
     tools.temps.write(f"infer{label}.mlir", infer)
     tools.temps.write(f"iree{label}.mlir", bare)
-    return Lowered(bare, *_read(infer))
+    return Lowered(bare, *_read(scheduled))
 
 
 def _read(text: str) -> tuple[tuple[WeightUse, ...], int]:
@@ -115,7 +115,6 @@ def _read(text: str) -> tuple[tuple[WeightUse, ...], int]:
     with BINDINGS:
         module = ir.Module.parse(text, make_context()).operation
         uses = weight_uses(module)
-        pipeline.run(module, "mem-schedule,mem-lower")
         turns = {key: turn for turn, key in enumerate(fetched(module))}
         # What has no bytes is in no schedule.
         return tuple(sorted(uses, key=lambda use: turns.get(use.key, len(turns)))), flops(module)

@@ -41,6 +41,9 @@ SHARED = shared()
 # How the weights of matrix products lie for a CPU with registers for tiles of 16 rows.
 PACK = "infer-pack-weights"
 
+# In which order the weights are needed: a plan beside the program, which `infer-lower-weights` takes away again.
+SCHEDULE = "mem-schedule,mem-lower"
+
 # The last of it, which writes IREE's dialects. The copies come after every pass that could make two of them one.
 FOR_IREE = "infer-lower-weights,infer-limit-bindings,infer-own-destinations,infer-own-results"
 

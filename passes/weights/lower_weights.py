@@ -7,6 +7,7 @@ from torch_mlir import ir
 
 from ...dialects.infer import Weight
 from ..base import Pass, PassError
+from ..stages.mem_lower import PLAN_ATTRIBUTE
 from ..walk import operations
 
 PARAMETER_SCOPE = "model"
@@ -16,7 +17,8 @@ PARAMETER_SCOPE = "model"
 class LowerWeights(Pass):
     """Replace each `infer.weight` by a load of a `util.global` that is a parameter of the scope `model`.
 
-    The context must allow unregistered dialects: `util` and `stream` are IREE's, and travel as text.
+    The context must allow unregistered dialects: `util` and `stream` are IREE's, and travel as text. A plan for the
+    weights (`mem-lower`) goes with them.
 
     Before:
 
@@ -37,6 +39,8 @@ class LowerWeights(Pass):
 
     def run(self, module: ir.Operation) -> None:
         """One global for each key, in the order of first use. Raises CompileError when two weights have one key."""
+        if PLAN_ATTRIBUTE in module.attributes:
+            del module.attributes[PLAN_ATTRIBUTE]
         symbols: dict[str, str] = {}
         meant: dict[str, str] = {}
         top = module.regions[0].blocks[0]

@@ -1,3 +1,7 @@
+// RUN: infc-opt --pass-pipeline='builtin.module(mem-schedule,mem-lower,infer-lower-weights)' %s | filecheck --check-prefix PLAN %s
+// What says when weights are needed goes with them.
+// PLAN-NOT: mem.plan
+// PLAN: util.global
 // RUN: infc-opt --pass-pipeline='builtin.module(infer-lower-weights)' %s | filecheck %s
 
 // One global for each key, however often it is read.
