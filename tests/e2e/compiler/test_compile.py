@@ -112,7 +112,7 @@ def test_a_table_of_which_a_call_reads_a_few_rows_comes_last_and_its_rows_at_onc
             kernel.drop(file.fileno(), 0, 0)
         with Session.attach(artifact) as session:
             tables = session.entry().tables
-            order = session.stages["main"].slab(tables).order
+            order = session.stages["main"].slab(tables).order()
             [answer] = session.run({spec.name: ids.numpy() for spec in session.entry().method.inputs}).values()
     with torch.no_grad():
         np.testing.assert_allclose(answer, module(ids).numpy(), rtol=1e-4, atol=1e-5)
