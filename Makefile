@@ -7,6 +7,7 @@ TRITON := $(VENV)/triton
 NODE := $(VENV)/node
 BENCHES := attach call coldstart compile memory quantize stages
 TORCH := torch==2.13.0
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -35,7 +36,7 @@ drivers: ## a Vulkan device in software, for the tests; says why where it cannot
 	@./.ci/drivers
 
 pytest: $(STAMP) $(TRITON)/.installed drivers node ## the tests in Python
-	INFC_TEST_TRITON=$(TRITON)/bin/python INFC_TEST_NODE=$(NODE) $(BIN)/pytest --durations=15
+	INFC_TEST_TRITON=$(TRITON)/bin/python INFC_TEST_NODE=$(NODE) $(BIN)/pytest -n $(WORKERS) --dist worksteal --durations=15
 
 node: ## packages for the tests' clients in TypeScript and JavaScript; says why where they cannot be installed
 	@./.ci/node $(NODE)
