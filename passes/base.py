@@ -53,6 +53,10 @@ class Pass:
                     hint=f"options of {cls.name}: {known}; write them as name=value, separated by spaces",
                     stage=cls.name,
                 )
+            if fields[key].name in values:
+                raise CompileError(
+                    f"pass {cls.name}: option {key} is given twice", hint="leave one of them out", stage=cls.name
+                )
             values[fields[key].name] = _parse_value(cls.name, key, value, types[fields[key].name])
         try:
             return cls(**values)

@@ -2,7 +2,8 @@
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _NEXT_STEP = "--print-ir-after-all shows where it goes wrong; `infc-opt --list-passes` says what each pass takes"
 _SPLIT = re.compile(r"^[ \t]*// -----[^\n]*\n", re.MULTILINE)
+_NO_BRACKETS = re.compile(r"[^()\[\]{}]+")
+DEEPEST = 1000  # brackets; MLIR's parser gets through some more than that
 
 
 @click.command(name="infc-opt")
@@ -79,6 +82,12 @@ def _results(source: str, chunks: list[str], options: "RunOptions", verify_diagn
     """The text of each chunk after the pipeline, without those that fail as they should. Raises CompileError."""
     from .runner import make_context, run_text
 
+    if (depth := _depth(chunks)) > DEEPEST:
+        raise CompileError(
+            f"{_name(source)}: brackets are nested {depth} deep, at most {DEEPEST} are read",
+            stage="parse",
+            hint="MLIR's parser calls itself for each, and ends the process where its stack ends",
+        )
     context = make_context()
     results: list[str] = []
     wrong: list[Diagnostic] = []
@@ -99,6 +108,15 @@ def _results(source: str, chunks: list[str], options: "RunOptions", verify_diagn
     if wrong:
         _fail(source, wrong, hint)
     return results
+
+
+def _depth(texts: Iterable[str]) -> int:
+    """How deep the brackets of some text are nested, those in strings and comments too."""
+    deepest = 0
+    for text in texts:
+        steps = (1 if bracket in "([{" else -1 for bracket in _NO_BRACKETS.sub("", text))
+        deepest = max(deepest, max(accumulate(steps), default=0))
+    return deepest
 
 
 def _fail(source: str, wrong: "list[Diagnostic]", hint: str) -> None:

@@ -15,7 +15,7 @@ from infc.passes import pipeline
 from infc.passes.partitioning import parse_split
 from infc.passes.partitioning.graph import Graph, Node, Value
 from infc.passes.partitioning.split import split_by_name
-from infc.passes.running import worker
+from infc.passes.running import opt, worker
 from infc.passes.running.expectations import expectations
 from infc.passes.running.runner import make_context
 from infc.passes.walk import operations
@@ -99,6 +99,7 @@ def test_what_is_no_plain_value() -> None:
             "func.func @f(%a: f32) -> f32 { %0 = arith.addf %a, %a : f32 return %0 : f32 }",
             "split says all of it, without stages, memory, placements",
         ),
+        ("infer-partition{stages=2 stages=3}", "", "option stages is given twice"),
     ],
 )
 def test_a_pipeline_that_cannot_run(passes: str, text: str, message: str) -> None:
@@ -124,3 +125,12 @@ def test_what_the_driver_sends_to_the_worker_does_not_parse(tmp_path: Path, monk
     monkeypatch.setattr("sys.stdin", io.StringIO("this is no module"))
     assert worker.main(tmp_path / "report", ["canonicalize"]) == 1
     assert "what the last stage wrote does not parse: " in (tmp_path / "report").read_text()
+
+
+def test_text_that_would_end_mlirs_parser_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "deep.mlir"
+    path.write_text('"a.b"() ({' * 400 + "}) : () -> ()" * 400)
+    opt.command([str(path), "-o", str(tmp_path / "out")], standalone_mode=False)
+    path.write_text('"a.b"() ({' * 4000 + "}) : () -> ()" * 4000)
+    with pytest.raises(CompileError, match="nested 8000 deep, at most 1000 are read"):
+        opt.command([str(path)], standalone_mode=False)
