@@ -16,8 +16,9 @@ from ..passes.running.runner import make_context
 from ..passes.sizes import byte_size
 from ..passes.stages.outline_stages import PLACEMENT_ATTRIBUTE, STAGE_ATTRIBUTE
 from ..passes.stages.partition import UNUSED_ATTRIBUTE, Partition
+from ..passes.stages.rpc_interface import DIMS
 from ..passes.walk import operations
-from ..runtime.artifact import UNKNOWN, DType, Edge, Method, Ref, Step, Wiring
+from ..runtime.artifact import UNKNOWN, DType, Edge, Method, Ref, Step, TensorSpec, Wiring
 from .build import BINDINGS
 from .cutting_options import Cutting
 from .toolchain.optimizer import optimize
@@ -98,11 +99,9 @@ def cut(
         link=how.link,
         optional=int(several and bool(how.split)),
     )
-    # The IR has no names for dims that vary, and an interface without them is none.
-    contract = () if method.dims else (_CONTRACT,)
-    text, *scheduled = optimize(lowered, [f"{partition},infer-outline-stages,canonicalize", *contract], tools)
-    for each in scheduled:
-        tools.temps.write(f"scheduled{label}.mlir", each)
+    named = _with_dims(lowered, method) if method.dims else lowered
+    text, scheduled = optimize(named, [f"{partition},infer-outline-stages,canonicalize", _CONTRACT], tools)
+    tools.temps.write(f"scheduled{label}.mlir", scheduled)
     tools.temps.write(f"stages{label}.mlir", text)
     if how.split and any(rule.placement == CLIENT for rule in parse_split(how.split)):
         # What a runtime would find out too late: that an input would leave the application, or a value come back to it.
@@ -110,6 +109,25 @@ def cut(
         tools.temps.write(f"calls{label}.mlir", calls)
     with BINDINGS:
         return _read(text, method, doubles=doubles)
+
+
+def _with_dims(lowered: str, method: Method) -> str:
+    """The program with the names and ranges of its dims at its arguments and results, which an interface has to say."""
+    said = {dim.name: f"{dim.name}[{dim.low}..{dim.high}]" for dim in method.dims} | {UNKNOWN: UNKNOWN}
+
+    def attributes(specs: Sequence[TensorSpec]) -> ir.ArrayAttr:
+        dims = [[said[size] for size in spec.shape if isinstance(size, str)] for spec in specs]
+        entries = [
+            {DIMS: ir.ArrayAttr.get([ir.StringAttr.get(each) for each in names])} if names else {} for names in dims
+        ]
+        return ir.ArrayAttr.get([ir.DictAttr.get(entry) for entry in entries])
+
+    with BINDINGS, make_context() as context:
+        module = ir.Module.parse(lowered, context)
+        main = next(each for each in operations(module.operation, "func.func") if each.name.value == method.name)
+        main.operation.attributes["arg_attrs"] = attributes(method.inputs)
+        main.operation.attributes["res_attrs"] = attributes(method.outputs)
+        return module.operation.get_asm(enable_debug_info=True)
 
 
 def _read(text: str, method: Method, *, doubles: bool) -> Cut:

@@ -10,6 +10,7 @@ from ..base import Pass, PassError
 from ..walk import operations
 
 PREFIX = "rpc."
+DIMS = "rpc.dims"  # of an argument or result
 PROTOTYPE = "rpc.prototype"
 
 

@@ -90,7 +90,8 @@ OPTIONS = CompileOptions(
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("odd")
-    return compile_model(f"{__file__}:odd", folder / "odd.infc", replace(OPTIONS, cache=folder / "cache")).path
+    options = replace(OPTIONS, cache=folder / "cache", temps=folder / "temps")
+    return compile_model(f"{__file__}:odd", folder / "odd.infc", options).path
 
 
 def check(outputs: dict[str, np.ndarray], x: np.ndarray) -> None:
@@ -112,6 +113,13 @@ def test_values_of_every_kind_cross_at_every_size(path: Path) -> None:
             for batch in (1, 2, 5):
                 x = np.random.default_rng(batch).standard_normal((batch, 8), dtype=np.float32)
                 check(pipeline.submit({"x": x}, "forward").result(), x)
+
+
+def test_contract_2_is_checked_with_dims_that_vary(path: Path) -> None:
+    """What was checked is there, with the dims in its interface."""
+    texts = [each.read_text(encoding="utf-8") for each in sorted((path.parent / "temps").glob("scheduled*.mlir"))]
+    assert len(texts) == 2
+    assert all('dims = ["batch[1..5]"]' in text and '"mem.require"' in text for text in texts)
 
 
 def test_what_both_methods_compute_is_one_stage(path: Path) -> None:
