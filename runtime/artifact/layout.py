@@ -5,6 +5,7 @@ import stat
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -71,13 +72,17 @@ class DirLayout:
 
     path: Path
 
+    @cached_property
+    def _blobs(self) -> Path:
+        return self.path / BLOB_FOLDER
+
     def document(self, name: str) -> Blob:
         return self._file(self.path / name, f"not an infc artifact: {name} is missing")
 
     def blob(self, digest: str) -> Blob:
         if not is_digest(digest):  # it is about to become part of a path
             raise ArtifactError(f"{digest!r} is no digest, expected sha256:<64 hex digits>")
-        return self._file(self.path / BLOB_FOLDER / hex_of(digest), f"blob {digest} is missing")
+        return self._file(self._blobs / hex_of(digest), f"blob {digest} is missing")
 
     def descriptor(self, blob: Blob) -> Opened:
         try:

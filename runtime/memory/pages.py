@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from operator import attrgetter
 from typing import Protocol
 
 from ..artifact import Artifact, Blob
@@ -53,7 +52,7 @@ def map_blobs(artifact: Artifact, blobs: Sequence[Blob]) -> Mapping:
     """As `map_files`, for blobs whose places are known already."""
     room_for(len(blobs), str(artifact.path))
     mapping = Mapping(sum(blob.length for blob in blobs), where=str(artifact.path))
-    for _, group in groupby(blobs, key=attrgetter("path")):  # one file in a tar, one for each blob in a directory
+    for _, group in groupby(blobs, key=lambda blob: str(blob.path)):  # one in a tar, one for each blob in a directory
         together = list(group)
         with artifact.descriptor(together[0]) as fd:
             mapping.append(fd, *((blob.offset, blob.length) for blob in together))

@@ -51,7 +51,8 @@ class StoreLayout:
         Raises:
             ArtifactError: it is missing and cannot be fetched.
         """
-        self.ensure(f"sha256:{blob.path.name}")
+        if self._upstream is not None:
+            self.ensure(f"sha256:{blob.path.name}")
         return self._files.descriptor(blob)
 
     def ensure(self, digest: str) -> None:
