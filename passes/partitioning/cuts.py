@@ -31,12 +31,13 @@ class Stages:
     possible: Vector
     flops: Vector
     weights: Vector
+    read: Vector
     received: Vector
     working_set: Vector
 
     def seconds(self, device: Device) -> Vector:
         """The time of each stage on `device`, infinite where it is impossible."""
-        compute = np.maximum(self.flops / device.flops, self.weights / device.bandwidth)
+        compute = np.maximum(self.flops / device.flops, self.read / device.bandwidth)
         return np.where(self.possible, compute + self.received / device.link, np.inf)
 
     def overflow(self, device: Device) -> Vector:
@@ -127,7 +128,9 @@ class Ideals:
         outer = self.members[last]
         possible = np.array([inner < outer for inner in self.members[:last]])
         loads = [load_of(self.graph, outer - inner if inner < outer else ()) for inner in self.members[:last]]
-        columns = np.array([(each.flops, each.weights, each.received, each.working_set) for each in loads], dtype=float)
+        columns = np.array(
+            [(each.flops, each.weights, each.read, each.received, each.working_set) for each in loads], dtype=float
+        )
         return Stages(possible, *columns.T)
 
 
@@ -149,7 +152,7 @@ class AlongTheOrder:
 
     def ends(self) -> Iterator[Stages]:
         """See `Cuts`. A stage counts a weight, or a value from before it, by the first of its nodes that reads it."""
-        flops, weights, received, working_set = (np.zeros(self.count) for _ in range(4))
+        flops, weights, read, received, working_set = (np.zeros(self.count) for _ in range(5))
         possible = np.ones(self.count, dtype=bool)
         reads = _reads(self.graph)
         for node, described in enumerate(self.graph.nodes):
@@ -157,10 +160,12 @@ class AlongTheOrder:
             flops[:end] += described.flops
             for begin, size in reads[node].weights:
                 weights[begin:end] += size
+            for begin, size in reads[node].whole:
+                read[begin:end] += size
             for begin, size in reads[node].values:
                 received[begin:end] += size
             np.maximum(working_set[:end], self.graph.working_sets[node], out=working_set[:end])
-            yield Stages(possible[:end], flops[:end], weights[:end], received[:end], working_set[:end])
+            yield Stages(possible[:end], flops[:end], weights[:end], read[:end], received[:end], working_set[:end])
 
 
 @dataclass(frozen=True)
@@ -168,16 +173,22 @@ class _Reads:
     """What a node reads, each with its size and the first cut from which on a stage has no earlier reader of it."""
 
     weights: list[tuple[int, int]]
+    whole: list[tuple[int, int]]
     values: list[tuple[int, int]]
 
 
 def _reads(graph: Graph) -> Sequence[_Reads]:
-    found = [_Reads([], []) for _ in graph.nodes]
+    found = [_Reads([], [], []) for _ in graph.nodes]
     behind: dict[str, int] = {}
+    behind_whole: dict[str, int] = {}
     for node, described in enumerate(graph.nodes):
-        for key in dict.fromkeys(described.weights):
-            found[node].weights.append((behind.get(key, 0), graph.weights[key]))
-            behind[key] = node + 1
+        for keys, places, last in (
+            (described.weights, found[node].weights, behind),
+            (described.whole, found[node].whole, behind_whole),
+        ):
+            for key in dict.fromkeys(keys):
+                places.append((last.get(key, 0), graph.weights[key]))
+                last[key] = node + 1
     for value in graph.values:
         if value.producer < 0:
             continue

@@ -13,12 +13,18 @@ DEFAULT_LINK = 5e9  # bytes of values a second, from another device
 @dataclass(frozen=True)
 class Node:
     """One operation: its floating point operations, the keys of the weights that it reads, and the module that it is in
-    (empty for the model itself, None where nobody knows)."""
+    (empty for the model itself, None where nobody knows). Of those among `rows` it reads next to nothing."""
 
     name: str
     flops: int = 0
     weights: tuple[str, ...] = ()
     module: str | None = None
+    rows: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> tuple[str, ...]:
+        """The weights of which it reads all."""
+        return tuple(key for key in self.weights if key not in self.rows)
 
 
 @dataclass(frozen=True)
@@ -83,11 +89,12 @@ class Device:
 
 @dataclass(frozen=True)
 class Load:
-    """What a set of nodes asks of a device: operations, and bytes of weights, of values from others, and of the largest
-    working set of one node."""
+    """What a set of nodes asks of a device: operations, and bytes of weights, of those that a call reads whole, of
+    values from others, and of the largest working set of one node."""
 
     flops: int
     weights: int
+    read: int
     received: int
     working_set: int
 
@@ -98,7 +105,7 @@ class Load:
 
     def seconds(self, device: Device) -> float:
         """Time of one call: the slower of computing and reading weights (a roofline), after the values have come."""
-        return max(self.flops / device.flops, self.weights / device.bandwidth) + self.received / device.link
+        return max(self.flops / device.flops, self.read / device.bandwidth) + self.received / device.link
 
     def overflow(self, device: Device) -> int:
         """Bytes that are missing on `device`; 0 when all fits."""
@@ -109,9 +116,11 @@ def load_of(graph: Graph, nodes: Iterable[int]) -> Load:
     """What the set `nodes` asks of the device that runs it."""
     inside = frozenset(nodes)
     keys = {key for node in inside for key in graph.nodes[node].weights}
+    whole = {key for node in inside for key in graph.nodes[node].whole}
     return Load(
         flops=sum(graph.nodes[node].flops for node in inside),
         weights=sum(graph.weights[key] for key in keys),
+        read=sum(graph.weights[key] for key in whole),
         received=sum(
             value.size
             for value in graph.values

@@ -12,6 +12,7 @@ from ..modules import module_of
 from ..partitioning import Graph, Node, Value
 from ..sizes import byte_size
 from ..walk import operations
+from ..weights.rows import reads_rows
 from .cost import op_flops
 
 # What a stage makes for itself instead of getting it from another one, where its operands are such as well.
@@ -127,7 +128,10 @@ def _graph(
     for position, op in enumerate(nodes):
         operands = _reads(op, behind)
         read = frozenset(_own_weight(op)).union(*(keys.get(operand, frozenset()) for operand in operands))
-        described.append(Node(op.operation.name, op_flops(op), tuple(sorted(read)), module_of(op.location)))
+        weights = tuple(sorted(read))
+        described.append(
+            Node(op.operation.name, op_flops(op), weights, module_of(op.location), _by_rows(op) if read else ())
+        )
         for operand in operands:
             if operand not in keys:
                 users.setdefault(operand, []).append(position)
@@ -135,6 +139,17 @@ def _graph(
     for position, op in enumerate(nodes):
         values += [Value(position, byte_size(each.type), tuple(users.get(each, ()))) for each in op.operation.results]
     return Graph(tuple(described), (*values, *_effects(nodes)), sizes)
+
+
+def _by_rows(op: Any) -> tuple[str, ...]:
+    """The keys of the weights of which `op` reads a few rows only."""
+    found: dict[str, bool] = {}
+    for nested in operations(op.operation):
+        for number, value in enumerate(nested.operation.operands):
+            if not isinstance(value.owner, ir.Block) and value.owner.operation.name == Weight.OPERATION_NAME:
+                key = value.owner.opview.key.value
+                found[key] = found.get(key, True) and reads_rows(nested, number)
+    return tuple(key for key, rows in found.items() if rows)
 
 
 def _effects(nodes: list[Any]) -> Iterable[Value]:

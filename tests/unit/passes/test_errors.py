@@ -132,5 +132,5 @@ def test_text_that_would_end_mlirs_parser_is_refused(tmp_path: Path) -> None:
     path.write_text('"a.b"() ({' * 400 + "}) : () -> ()" * 400)
     opt.command([str(path), "-o", str(tmp_path / "out")], standalone_mode=False)
     path.write_text('"a.b"() ({' * 4000 + "}) : () -> ()" * 4000)
-    with pytest.raises(CompileError, match="nested 8000 deep, at most 1000 are read"):
+    with pytest.raises(CompileError, match="brackets are nested 8000 deep, at most 1000 are read"):
         opt.command([str(path)], standalone_mode=False)
