@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from infc.errors import UsageError
 
 from ..passes import registry
-from ..passes.named import FOR_IREE, NAMES
+from ..passes.named import FOR_IREE, JOIN, NAMES
 from ..passes.pipeline import stage_of
 from ..passes.running.steps import split
 from ..passes.weights.cast_weights import CastWeights
@@ -91,6 +91,8 @@ _EXAMPLE = "like --pipeline 'default,acme-pass{level=2}'"
 def storage_passes(middle: Middle) -> str:
     """The passes that do it, as the text of a pipeline behind the packing."""
     passes = [NAMES[middle.pipeline]] if middle.pipeline != "size" else []
+    if middle.quantize or middle.cast:  # what a weight lost is looked at weight by weight
+        passes = [each.removeprefix(f"{JOIN},") for each in passes]
     if middle.quantize:
         bits, *rest = middle.quantize.split(",")
         group = next((int(each.removeprefix("group=")) for each in rest if each.startswith("group=")), 0)

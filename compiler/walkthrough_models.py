@@ -25,6 +25,7 @@ class Corners(torch.nn.Module):
         self.point, self.norm = torch.nn.Conv2d(2, 4, 1), torch.nn.BatchNorm2d(4)
         self.patch = torch.nn.Conv2d(4, 4, 8, stride=8)
         self.many = torch.nn.ParameterList(torch.rand(4) for _ in range(26))
+        self.left, self.right = torch.nn.Linear(4, 16, bias=False), torch.nn.Linear(4, 16, bias=False)
         self.nothing = torch.nn.Parameter(torch.zeros(0, 4))
         for each in self.norm.state_dict().values():  # equal weights would be one
             each.copy_(torch.rand(each.shape))
@@ -34,6 +35,7 @@ class Corners(torch.nn.Module):
         row = self.patch(self.norm(self.point(image))).mean((0, 2, 3))
         for each in self.many:  # more tensors than one dispatch takes
             row = row * each
+        both = torch.tanh(self.left(row.reshape(1, 4))) * self.right(row.reshape(1, 4))
         placed = (row.abs() ** row).reshape(1, 4).scatter(1, at, row[:3].reshape(1, 3))
         _, order = torch.sort(row)
-        return placed, order, torch.tanh(row.double()), self.many[0], functional.relu(self.nothing)
+        return placed, both, order, torch.tanh(row.double()), self.many[0], functional.relu(self.nothing)

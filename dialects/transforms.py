@@ -152,7 +152,23 @@ class Quantize(Transform):
         return shape, f"i{self.bits}"
 
 
-_ALL: tuple[type[Any], ...] = (Permute, Reshape, Cast, BatchNormScale, BatchNormShift, Quantize)
+@dataclass(frozen=True)
+class Concat(Transform):
+    """Other matrices behind it along `axis`, which has `size` elements then. `keys` are those of the weights."""
+
+    name: ClassVar[str] = "concat"
+    axis: int
+    size: int
+    keys: tuple[str, ...]
+
+    def apply(self, shape: Shape, element: str) -> tuple[Shape, str]:
+        """Raises ValueError when there is no such axis, or nothing to put behind."""
+        if not 0 <= self.axis < len(shape) or not self.keys or self.size <= shape[self.axis]:
+            raise ValueError(f"{self} puts nothing behind {_shape(shape)} along axis {self.axis}")
+        return (*shape[: self.axis], self.size, *shape[self.axis + 1 :]), element
+
+
+_ALL: tuple[type[Any], ...] = (Permute, Reshape, Cast, BatchNormScale, BatchNormShift, Quantize, Concat)
 _KINDS = {kind.name: kind for kind in _ALL}
 
 
@@ -170,8 +186,10 @@ def parse_transform(text: str) -> Transform:
     try:
         if hints == [Shape]:
             return make(tuple(int(value) for value in values))
+        if kind is Concat:
+            return Concat(int(values[0]), int(values[1]), tuple(values[2:]))
         return make(*(hint(value) for hint, value in zip(hints, values, strict=True)))
-    except ValueError:
+    except (IndexError, ValueError):
         names = ",".join(each.name for each in fields(kind))
         raise ValueError(f"weight transform {text!r} is not {kind.name}[{names}]") from None
 
@@ -193,6 +211,8 @@ def others(transforms: Sequence[Transform]) -> list[str]:
     """The keys of the weights that `transforms` read beside the one that they are done to."""
     keys: list[str] = []
     for transform in transforms:
+        if isinstance(transform, Concat):
+            keys += transform.keys
         if isinstance(transform, BatchNormScale):
             keys += [transform.gamma, transform.var]
         if isinstance(transform, BatchNormShift):

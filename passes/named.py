@@ -54,10 +54,12 @@ FOR_IREE = "infer-lower-weights,infer-limit-bindings,infer-own-destinations,infe
 # - `latency`: what a program does to weights on every call is done once. Packing first here too: it looks for the
 #   transposes that folding takes away. But batch norms go before (`ahead`): they are found behind convolutions, of
 #   which packing makes products.
+#   Joined are products that packing has made, once CSE has found that they read one input.
+JOIN = "canonicalize,cse,infer-join-products"
 NAMES = {
     "default": "",
     "size": "infer-quantize-weights{bits=8},infer-cast-weights{dtype=bf16}",
-    "latency": "infer-fold-weight-transforms",
+    "latency": f"{JOIN},infer-fold-weight-transforms",
 }
 _AHEAD = {"latency": "infer-fold-weight-transforms{only=batch-norms}"}
 

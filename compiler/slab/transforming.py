@@ -11,6 +11,7 @@ from ...dialects.transforms import (
     BatchNormScale,
     BatchNormShift,
     Cast,
+    Concat,
     Permute,
     Quantize,
     Reshape,
@@ -60,6 +61,8 @@ def _one(tensors: Mapping[str, torch.Tensor], tensor: torch.Tensor, transform: T
             before = tensors[bias].double() if bias != NO_BIAS else torch.zeros(tensor.shape, dtype=torch.float64)
             moved = (before - tensors[mean].double()) * _factor(tensors, eps, gamma, var)
             return (tensor.double() + moved).detach().to(tensor.dtype)
+        case Concat(axis, _, keys):
+            return torch.cat([tensor, *(tensors[key].detach().cpu() for key in keys)], dim=axis)
         case Quantize():
             return _quantized(tensor, transform)
         case _:

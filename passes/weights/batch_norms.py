@@ -138,9 +138,13 @@ def _body(value: ir.Value | None) -> list[Any]:
     generic = value.owner.operation
     if len(generic.operands) != 2 or maps_of(generic) != ["(d0) -> (d0)", "(d0) -> (d0)"]:
         return []
-    # What an assertion compared is still there when the assertion itself has gone.
+    # What an assertion compares is there with it, and also when the assertion itself has gone.
     body = list(generic.regions[0].blocks[0].operations)[:-1]
-    return [op for op in body if any(True for result in op.operation.results for _ in result.uses)]
+    return [op for op in body if any(_counts(use.owner) for result in op.operation.results for use in result.uses)]
+
+
+def _counts(user: Any) -> bool:
+    return user.operation.name != "cf.assert"
 
 
 def _input(value: ir.Value | None) -> Any:

@@ -30,7 +30,7 @@ def derive(
     source, steps = recipe(weight)
     steps = (*steps, *transforms)
     element_type = ir.Type.parse(element)
-    named = layout if _is_named_by_layout(weight) else ""
+    named = layout if is_named_by_layout(weight) else ""
     derived = Weight(
         key=ir.StringAttr.get(derived_key(source, steps, named)),
         digest=ir.StringAttr.get(digest),
@@ -69,7 +69,8 @@ def packed(weight: Any, layout: Layout, *, by_layout: bool) -> Any:
     return replacement
 
 
-def _is_named_by_layout(weight: Any) -> bool:
+def is_named_by_layout(weight: Any) -> bool:
+    """Whether the key ends with the layout: other programs may read the weight in another."""
     return weight.key.value.endswith(_suffix(weight))
 
 

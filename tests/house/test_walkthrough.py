@@ -24,6 +24,7 @@ def test_the_page_is_current(tmp_path: Path) -> None:
 def test_every_pass_is_there_and_changes_something() -> None:
     page = PAGE.read_text(encoding="utf-8").partition(walkthrough.BEGIN)[2]
     sections = [section for section in page.split("\n#### `")[1:] if "```diff" in section]
+    assert any(section.startswith("infer-fold-weight-transforms{only=batch-norms}`") for section in sections)
     changing = {re.split("[{`]", section)[0] for section in sections}
     # The one only looks; the importer gives equal weights one key already, and the other is for IR from elsewhere.
     assert set(registry.names()) - changing == {"infer-verify-contract", "infer-dedupe-weights"}

@@ -124,6 +124,8 @@ def test_the_slab_holds_the_types_that_were_asked_for(
     with Artifact.open(paths[0]) as artifact:
         weights = artifact.config.targets[0].stages[0].slab.weights
         assert {weight.dtype for weight in weights} == dtypes
+        joined = "up.weight|concat[0,192,twin.weight]" in {weight.key for weight in weights}
+        assert joined == (pipeline == "latency")
         assert all(weight.length == 3072 for weight in weights if weight.dtype == "i4")  # 64·96 halves of a byte
 
 

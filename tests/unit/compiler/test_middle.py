@@ -18,6 +18,7 @@ from infc.passes import named, pipeline
         ("size", None, None, "infer-quantize-weights,infer-cast-weights{dtype=bf16}", 0.1),
         ("size", "4,group=32", "f16", "infer-quantize-weights{bits=4 group=32},infer-cast-weights", 0.25),
         ("latency", None, "bf16", "infer-fold-weight-transforms,infer-cast-weights{dtype=bf16}", 0.05),
+        ("latency", None, None, "canonicalize,cse,infer-join-products,infer-fold-weight-transforms", None),
     ],
 )
 def test_options_become_passes_and_a_bound(

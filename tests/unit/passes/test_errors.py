@@ -30,6 +30,7 @@ from infc.passes.weights.derive import derive
         ("cast[i8]", (2, 3), "f32", ": casts are between floating point types, to f16"),
         ("cast[f16]", (2, 3), "i64", ": casts are between floating point types, to f16"),
         ("bn_scale[2,1e-05,g,v]", (2, 3), "f32", "2x3 has no axis 2"),
+        ("concat[0,2,v]", (2, 3), "f32", "puts nothing behind 2x3 along axis 0"),
         ("bn_shift[1e-05,g,m,v,-]", (2, 3), "f32", "is for a vector, not for 2x3"),
         ("quantize[q,3,2,sym]", (2, 4), "f32", ": expected quantize[q|scale|zero,4|8,GROUP,sym|asym]"),
         ("quantize[q,8,3,sym]", (2, 4), "f32", "rows of 2x4 do not fall into groups of 3"),
