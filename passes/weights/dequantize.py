@@ -40,22 +40,24 @@ def widened(matrix: Quantized) -> ir.Value:
     return reshaped(wide, [first, matrix.columns, *tile], [[0], [1, 2], *behind])
 
 
-def product(mmt4d: Any, matrix: Quantized) -> ir.Value:
+def product(mmt4d: Any, matrix: Quantized, *, left: bool = False) -> ir.Value:
     """What the f32 `linalg.mmt4d` of tiles [m1, k, m0, 1] and the matrix in tiles gives, at the insertion point.
 
     The integers are multiplied as they lie, and the sum of each group is scaled. With several groups the sums lie in
-    memory for a while, `groups` times the result; the number of rows must be known then.
+    memory for a while, `groups` times the result; the number of rows must be known then. On the `left`, as kernels of
+    convolutions stand, the matrix has one group.
     """
-    x, zeros = mmt4d.operands[0], mmt4d.operands[2]
-    sums = linalg.mmt4d(x, matrix.q, outs=[zeros]) if matrix.groups == 1 else _sums_of_groups(x, matrix)
+    x, zeros = mmt4d.operands[1 if left else 0], mmt4d.operands[2]
     # Of the tiles' dimensions the last is 1.
     factors = [_without_last(each) for each in _factors(matrix)]
     totals = [_sums_of_inputs(x, matrix)] if matrix.zero is not None else []
     if matrix.groups == 1:
-        shape = sizes_of(sums, range(4))
-        inputs = [(sums, [0, 1, 2, 3]), *((_squeezed(each), [1, 3]) for each in factors)]
-        inputs += [(each, [0, 2]) for each in totals]
-        return elementwise(inputs, shape, ir.F32Type.get(), _scaled)
+        sums = linalg.mmt4d(*((matrix.q, x) if left else (x, matrix.q)), outs=[zeros])
+        of_x, of_matrix = ([1, 3], [0, 2]) if left else ([0, 2], [1, 3])
+        inputs = [(sums, [0, 1, 2, 3]), *((_squeezed(each), of_matrix) for each in factors)]
+        inputs += [(each, of_x) for each in totals]
+        return elementwise(inputs, sizes_of(sums, range(4)), ir.F32Type.get(), _scaled)
+    sums = _sums_of_groups(x, matrix)
     inputs = [(sums, [4, 0, 1, 2, 3]), *((each, [1, 4, 3]) for each in factors)]
     inputs += [(each, [0, 4, 2]) for each in totals]
     return summed(inputs, zeros, 1, _scaled)

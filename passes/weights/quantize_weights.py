@@ -31,8 +31,8 @@ class QuantizeWeights(Pass):
     least 8 and that have at least `at-least` elements.
 
     A product in tiles multiplies the integers as they lie and scales the sums, of each group one, where there is one
-    group or `x` has at most twice as many rows as a group has elements. Everything else reads an f32 matrix that is
-    made anew on every call.
+    group or `x` has at most twice as many rows as a group has elements. A kernel of a convolution, which is the
+    product's left side, does so with one group. Everything else reads an f32 matrix that is made anew on every call.
 
     Before:
 
@@ -93,7 +93,8 @@ class QuantizeWeights(Pass):
         for use in [use.owner for use in weight.results[0].uses]:
             if _is_product(use, weight.results[0], matrix):
                 with use.location, ir.InsertionPoint(use):
-                    use.operation.results[0].replace_all_uses_with(product(use, matrix))
+                    left = use.operands[0] == weight.results[0]
+                    use.operation.results[0].replace_all_uses_with(product(use, matrix, left=left))
                 use.operation.erase()
         if any(True for _ in weight.results[0].uses):
             with weight.location, ir.InsertionPoint(weight):
@@ -102,16 +103,17 @@ class QuantizeWeights(Pass):
         weight.operation.erase()
 
 
-def _is_product(op: Any, right: ir.Value, matrix: Quantized) -> bool:
+def _is_product(op: Any, weight: ir.Value, matrix: Quantized) -> bool:
     """Whether `op` is a product in tiles whose sums of groups take at most twice the memory of the f32 matrix."""
-    if op.operation.name != "linalg.mmt4d" or op.operands[1] != right or op.operands[0] == right:
+    if op.operation.name != "linalg.mmt4d" or op.operands[2] == weight or op.operands[0] == op.operands[1]:
         return False
-    x = ir.RankedTensorType(op.operands[0].type)
+    left = op.operands[0] == weight
+    x = ir.RankedTensorType(op.operands[1 if left else 0].type)
     if str(x.element_type) != "f32" or not is_zero_fill(op.operands[2]):
         return False
     if matrix.groups == 1:
         return True
-    return not x.is_dynamic_dim(0) and x.shape[0] * x.shape[2] <= 2 * matrix.group
+    return not left and not x.is_dynamic_dim(0) and x.shape[0] * x.shape[2] <= 2 * matrix.group
 
 
 def _is_taken(weight: Any, layout: Mmt4d | RowMajor, options: QuantizeWeights) -> bool:

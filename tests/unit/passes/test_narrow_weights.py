@@ -83,6 +83,28 @@ def test_products_of_any_number_of_rows_are_exact(rows: str, scheme: str, low: i
         np.testing.assert_allclose(y, x @ matrix.numpy().T, rtol=1e-5, atol=1e-2)
 
 
+def test_a_kernel_of_a_convolution_is_multiplied_as_integers_without_loss() -> None:
+    """Whole rows, on the left of their product; groups of a row: the kernel is widened."""
+    matrix = levels(-5, 10)
+    text = f"""
+func.func @main(%x: tensor<2x{K}x3x5xf32>) -> tensor<2x{N}x3x5xf32> {{
+  {weight("w", "w", f"{N}x{K}x1x1")}
+  %zero = arith.constant 0.0 : f32
+  %o = tensor.empty() : tensor<2x{N}x3x5xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%o : tensor<2x{N}x3x5xf32>) -> tensor<2x{N}x3x5xf32>
+  %y = linalg.conv_2d_nchw_fchw ins(%x, %w : tensor<2x{K}x3x5xf32>, tensor<{N}x{K}x1x1xf32>)
+                                outs(%f : tensor<2x{N}x3x5xf32>) -> tensor<2x{N}x3x5xf32>
+  return %y : tensor<2x{N}x3x5xf32>
+}}
+"""
+    x = np.random.default_rng(0).integers(-8, 8, (2, K, 3, 5)).astype(np.float32)
+    for group in (0, 16):
+        passes = f"infer-pack-weights,infer-quantize-weights{{bits=4 group={group} scheme=asym}}"
+        (y,), uses = run(text, passes, {"w": matrix.reshape(N, K, 1, 1)}, x)
+        assert len(uses) == 3
+        np.testing.assert_allclose(y, np.einsum("fk,nkhw->nfhw", matrix.numpy(), x), rtol=1e-5, atol=1e-2)
+
+
 @pytest.mark.parametrize("dtype", ["f16", "bf16"])
 def test_a_cast_matrix_and_a_cast_table_give_what_rounded_ones_do(dtype: str) -> None:
     matrix, table = torch.randn(N, K), torch.randn(100, 16)

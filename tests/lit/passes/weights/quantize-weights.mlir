@@ -33,6 +33,23 @@ func.func @product(%x: tensor<2x64x8x1xf32>) -> tensor<2x4x8x16xf32> {
   return %y : tensor<2x4x8x16xf32>
 }
 
+// The kernel of a convolution stands on the left: its rows are the sums' first and third dimension.
+// CHECK-LABEL: func.func @kernel
+// FOUR-LABEL: func.func @kernel
+func.func @kernel(%x: tensor<2x64x8x1xf32>) -> tensor<4x2x16x8xf32> {
+  // CHECK: %[[Q:.*]] = "infer.weight"() {{.*}}-> tensor<4x64x16x1xi8>
+  // CHECK: %[[T:.*]] = linalg.mmt4d ins(%[[Q]], %arg0 : tensor<4x64x16x1xi8>, tensor<2x64x8x1xf32>)
+  // CHECK: linalg.generic {indexing_maps = {{.*}} ins(%[[T]], %{{.*}} : tensor<4x2x16x8xf32>, tensor<4x16xf32>)
+  // FOUR: %[[W:.*]] = tensor.collapse_shape {{.*}} into tensor<4x64x16x1xf32>
+  // FOUR: linalg.mmt4d ins(%[[W]], %arg0
+  %w = "infer.weight"() {key = "w", digest = "sha256:1", layout = "mmt4d[16,1]", logical = tensor<64x64xf32>} : () -> tensor<4x64x16x1xf32>
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x2x16x8xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4x2x16x8xf32>) -> tensor<4x2x16x8xf32>
+  %y = linalg.mmt4d ins(%w, %x : tensor<4x64x16x1xf32>, tensor<2x64x8x1xf32>) outs(%f : tensor<4x2x16x8xf32>) -> tensor<4x2x16x8xf32>
+  return %y : tensor<4x2x16x8xf32>
+}
+
 // Many more rows than a group has elements: the sums of the groups would take more than the matrix does.
 // FOUR-LABEL: func.func @many_rows
 func.func @many_rows(%x: tensor<8x64x16x1xf32>) -> tensor<8x4x16x16xf32> {
