@@ -147,7 +147,7 @@ def _callback(one: Pass, failures: list[CompileError]) -> Any:
             message = f"{one.name}: {error.message}"
             failures.append(CompileError(message, hint=error.hint, stage=one.name))
             place = error.location if isinstance(error, PassError) else op.location
-        except Exception as error:  # noqa: BLE001 (an exception that reaches MLIR's C++ frames ends the process)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (an exception that reaches MLIR's C++ frames ends the process)
             message = f"{one.name}: unexpected {type(error).__name__}: {error}"
             failures.append(CompileError(message, hint=_fault(one.name), stage=one.name))
             place = op.location
@@ -172,7 +172,8 @@ def _not_added(element: str, said: str) -> CompileError:
     if inside:
         return _bad(element, f"{inside} runs on the whole module, and is not to be nested")
     guesses = near(stage_of(element))
-    told = next((line.partition("error: ")[2] for line in said.splitlines() if "error: " in line), said)
+    whole = " ".join(said.split())
+    told = next((line.partition("error: ")[2] for line in said.splitlines() if "error: " in line), whole)
     return _bad(element, told, f"did you mean {', '.join(guesses)}? " if guesses else "")
 
 

@@ -1,5 +1,6 @@
 """`infc-opt`: run passes on .mlir text."""
 
+import faulthandler
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -75,6 +76,7 @@ def command(
 
 def main() -> None:
     """Entry point of the console script."""
+    faulthandler.enable()  # what crashes natively, a plugin's pass say, is told with the Python that called it
     sys.exit(exit_code_of(lambda: command(standalone_mode=False)))
 
 
@@ -155,18 +157,26 @@ def _list() -> None:
     from .. import registry
 
     for name in registry.names():
-        one = registry.lookup(name)
+        try:
+            one = registry.lookup(name)
+        except CompileError as error:  # a package's fault, which is none of the other passes'
+            click.echo(f"warning: {error.message}; hint: {error.hint}", err=True)
+            continue
         click.echo(f"{name:28} {(one.__doc__ or '').partition(chr(10))[0]}")
         for option in one.describe_options():
             click.echo(f"    {option}")
 
 
 def _read(source: str) -> str:
-    if source == "-":
-        return sys.stdin.read()
     try:
-        return Path(source).read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        return (sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()).decode()
+    except UnicodeDecodeError as error:
+        raise CompileError(
+            f"{_name(source)} is no text: {error}",
+            stage="parse",
+            hint="MLIR's bytecode becomes text with `mlir-opt x.mlirbc`",
+        ) from error
+    except OSError as error:
         raise CompileError(
             f"{source} cannot be read: {error}",
             stage="parse",

@@ -79,6 +79,14 @@ class Fail(Pass):
     def run(self, module):
         raise KeyError("x")
 
+class Exit(Pass):
+    """End the process."""
+
+    name: ClassVar[str] = "acme-exit"
+
+    def run(self, module):
+        raise SystemExit(3)
+
 class Cut(Pass):
     """Leave a function that does not end."""
 
@@ -87,14 +95,22 @@ class Cut(Pass):
     def run(self, module):
         operations(module, "func.return")[0].operation.erase()
 '''
-NAMES = {"rename": "Rename", "open": "Open", "retype": "Retype", "fail": "Fail", "cut": "Cut", "table": "Table"}
+NAMES = {
+    "rename": "Rename",
+    "open": "Open",
+    "retype": "Retype",
+    "fail": "Fail",
+    "cut": "Cut",
+    "exit": "Exit",
+    "table": "Table",
+}
 TEXT = "func.func @f() { return }"
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the package `acme` is installed."""
-    entries = "\n".join(f'acme-{name} = "acme:{found}"' for name, found in NAMES.items())
+    entries = "\n".join(f'acme-{name} = "acme:{found}"' for name, found in {**NAMES, "gone": "Gone"}.items())
     return plugins.install(tmp_path_factory.mktemp("plugins"), "acme", entries, PASSES)
 
 
@@ -114,11 +130,21 @@ def opt(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, input=TEXT, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_an_installed_pass_runs_with_its_options_and_is_listed(site: Path) -> None:
+def test_what_is_no_text_and_what_cannot_be_loaded_is_told_and_the_rest_listed(site: Path) -> None:
+    command = [sys.executable, "-c", "from infc.passes.running.opt import main; main()"]
+    done = subprocess.run(command, input=b"ML\xefR\x00", capture_output=True, check=False)
+    assert (done.returncode, b"error: <stdin> is no text:" in done.stderr) == (4, True)
+    listed = opt(site, "--list-passes")
+    assert listed.returncode == 0
+    assert "acme-cut" in listed.stdout
+    assert "infer-raise-weights" in listed.stdout
+    assert "warning: pass 'acme-gone' of acme cannot be loaded" in listed.stderr
+
+
+def test_an_installed_pass_runs_with_its_options(site: Path) -> None:
     done = opt(site, "--pass-pipeline=builtin.module(canonicalize,acme-rename{to=g})")
     assert done.returncode == 0, done.stderr
     assert "func.func @g" in done.stdout
-    assert "acme-rename" in opt(site, "--list-passes").stdout
 
 
 def test_the_ir_is_verified_behind_every_pass_unless_that_is_switched_off(site: Path) -> None:
@@ -138,6 +164,8 @@ def test_the_ir_is_verified_behind_every_pass_unless_that_is_switched_off(site: 
         ("acme-open", "function @second is new, and public", ""),
         ("acme-retype", r"function @f, which was \(\) -> \(\), is now \(index\) -> \(\)", ""),
         ("acme-fail", "acme-fail: unexpected KeyError: 'x'", "this is a bug in acme 1, which brings the pass"),
+        ("acme-exit", "acme-exit: unexpected SystemExit: 3", "this is a bug in acme 1"),
+        ("canonicalize{nope=1}", "no such option nope failed to add", ""),
         ("acme-cut", "pass acme-cut left what MLIR's verifier refuses: ", "this is a bug in acme 1"),
         ("acme-rename{only=perhaps}", "option only takes true or false, got 'perhaps'", "only=true"),
         ("acme-rename{needs=0}", "does not take the options 'needs=0': needs is less than 1", "list-passes"),
