@@ -14,10 +14,10 @@ from infc.runtime.artifact import Artifact
 from infc.runtime.session import Session
 
 from support import awkward
+from support.command import infc
 
 SOURCES = Path(awkward.__file__)
 FINE = [
-    "prints",
     "pair",
     "default_dict",
     "numbered",
@@ -49,9 +49,15 @@ def compiled(name: str, out: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+def test_what_it_prints_is_no_part_of_standard_output(tmp_path: Path) -> None:
+    done = compiled("prints", tmp_path / "out.infc")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["name"] == "prints"
+
+
 @pytest.mark.parametrize("name", FINE)
 def test_it_compiles_and_standard_output_is_one_document(name: str, tmp_path: Path) -> None:
-    done = compiled(name, tmp_path / "out.infc")
+    done = infc("compile", f"{SOURCES}:{name}", "-o", tmp_path / "out.infc", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["name"] == name
 

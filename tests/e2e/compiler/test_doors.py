@@ -2,8 +2,6 @@
 
 import json
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,8 @@ import pytest
 from infc.runtime.artifact import Artifact
 from infc.runtime.session import Session
 
+from support.command import infc
+
 EXAMPLE = Path(__file__).parents[3] / "examples" / "doors.py"
 FACTORY = ("--factory", f"{EXAMPLE}:classifier")
 DOORS: dict[str, tuple[str, ...]] = {
@@ -21,11 +21,6 @@ DOORS: dict[str, tuple[str, ...]] = {
     "vit.pt": FACTORY,
     "vit.onnx": (),
 }
-
-
-def infc(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "infc", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,6 @@
 """`--quantize`, `--cast-weights` and `--pipeline`: smaller artifacts whose error is known, and bounded."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,8 @@ from infc.compiler import CompileOptions, compile_model
 from infc.compiler.middle import parse_middle
 from infc.errors import VerifyError
 from infc.runtime.artifact import Artifact, rewrite
+
+from support import command
 
 MODEL = """
 import torch
@@ -60,7 +60,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def infc(*arguments: str) -> str:
     """Standard output of the command line."""
-    done = subprocess.run([sys.executable, "-m", "infc", *arguments], capture_output=True, text=True, check=False)
+    done = command.infc(*arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -1,8 +1,6 @@
 """Each target through the real command line: compiled everywhere, run and compared where its device is."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +12,9 @@ from infc.runtime.artifact import Artifact
 from infc.runtime.targets import missing_device, obstacle
 
 from support import models
+from support.command import infc
 
 MODELS = Path(models.__file__)
-
-
-def infc(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run the command line and return what it printed and its exit code."""
-    command = [sys.executable, "-m", "infc", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")

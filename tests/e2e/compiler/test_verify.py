@@ -1,8 +1,6 @@
 """`infc compile --no-verify`, and `infc verify -o`, which fills the report in."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,7 @@ import pytest
 from infc.runtime.artifact import Artifact
 
 from support import models
+from support.command import infc
 
 SOURCE = f"{models.__file__}:mlp"
 
@@ -29,12 +28,6 @@ def retrained():
         module[0].weight += 0.1
     return module, inputs
 """
-
-
-def infc(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the command line."""
-    command = [sys.executable, "-m", "infc", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
