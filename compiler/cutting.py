@@ -94,7 +94,8 @@ def cut(
     """
     partition = Partition(
         stages=how.stages,
-        memory=how.memory,
+        memory=",".join(how.sizes),
+        placements=",".join(how.placements),
         split=how.split,
         link=how.link,
         optional=int(several and bool(how.split)),

@@ -1,5 +1,6 @@
 """What the command line says about stages: `--stages`, `--stage-memory`, `--stage-link`, `--split`."""
 
+import re
 from dataclasses import dataclass
 
 from infc.errors import UsageError
@@ -7,12 +8,26 @@ from infc.errors import UsageError
 
 @dataclass(frozen=True)
 class Cutting:
-    """How a model is to be cut; see `infer-partition`. All empty: not at all."""
+    """How a model is to be cut; see `infer-partition`. All empty: not at all.
+
+    `memory` is a size for all stages, one for each (`1GiB,2GiB`), or one for each placement by name, in the order in
+    which a call goes through them (`vulkan=1GiB,cpu=2GiB`).
+    """
 
     stages: int = 0
     memory: str = ""
     split: str = ""
     link: str = ""
+
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """The sizes of `memory`, without the placements that they are of."""
+        return tuple(each.rpartition("=")[2] for each in self.memory.split(",")) if self.memory else ()
+
+    @property
+    def placements(self) -> tuple[str, ...]:
+        """The placements that `memory` names; none where it gives sizes only."""
+        return tuple(each.rpartition("=")[0] for each in self.memory.split(",")) if "=" in self.memory else ()
 
     def __bool__(self) -> bool:
         return bool(self.stages or self.memory or self.split)
@@ -42,12 +57,32 @@ class Cutting:
                 parse_split(self.split)
         except ValueError as error:
             raise UsageError(f"--split: {error}", hint=_SHOWN["--split"]) from None
-        for name, text in sizes:
+        self._check_placements()
+        links = tuple(self.link.split(",")) if self.link else ()
+        for name, given in (("--stage-memory", self.sizes), ("--stage-link", links)):
             try:
-                for each in text.split(",") if text else ():
+                for each in given:
                     parse_size(each)
             except ValueError as error:
                 raise UsageError(f"{name}: {error}", hint=_SHOWN[name]) from None
+
+    def _check_placements(self) -> None:
+        from ..passes.partitioning.split import CLIENT
+
+        names = self.placements
+        wrong = ""
+        if not all(names):
+            wrong = "has sizes with a placement and sizes without one"
+        elif len(set(names)) != len(names):
+            wrong = f"names placement {next(each for each in names if names.count(each) > 1)!r} twice"
+        elif bad := [each for each in names if not _NAME.fullmatch(each)]:
+            wrong = f"names the placement {bad[0]!r}, which is no word"
+        elif CLIENT in names:
+            wrong = "names the placement 'client': what runs in the application is said by modules, with --split"
+        elif names and self.stages not in (0, len(names)):
+            wrong = f"names {len(names)} placements, and --stages says {self.stages}"
+        if wrong:
+            raise UsageError(f"--stage-memory {self.memory!r} {wrong}", hint="--stage-memory vulkan=1GiB,cpu=4GiB")
 
 
 _SHOWN = {
@@ -55,3 +90,5 @@ _SHOWN = {
     "--stage-memory": "--stage-memory 2GiB",
     "--stage-link": "--stage-link 1GB",
 }
+
+_NAME = re.compile(r"[\w.:-]+")  # a word, or a target: cpu:x86-64-v3

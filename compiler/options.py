@@ -44,7 +44,8 @@ _CUTTING = (
     click.option("--stages", type=click.IntRange(1), metavar="K", help="Cut it into K stages, as equal as can be."),
     click.option(
         "--stage-memory", metavar="SIZE",
-        help="Cut it so that each stage fits into this much memory, such as 2GiB; or one size for each, with commas.",
+        help="Cut it so that each stage fits into this much memory, such as 2GiB; or one size for each, with commas; "
+        "or by placements, such as vulkan=1GiB,cpu=4GiB.",
     ),
     click.option(
         "--stage-link", metavar="SIZE",

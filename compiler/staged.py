@@ -138,7 +138,7 @@ def _cuts(methods: Sequence[Entry], how: Cutting, tools: Tools, stage: Stages) -
 
 def _check_memory(cuts: Sequence[Cut], how: Cutting) -> None:
     """Each method fits by itself, the cost model knows; the weights of all of them have to fit together."""
-    sizes = [parse_size(text) for text in how.memory.split(",")] if how.memory else []
+    sizes = [parse_size(text) for text in how.sizes]
     stages: dict[str, list[Piece]] = {}
     for piece in (piece for each in cuts for piece in each.pieces):
         stages.setdefault(piece.name, []).append(piece)

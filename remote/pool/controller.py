@@ -190,7 +190,7 @@ class Pool:
 
     async def _seated(self, seat: Seat[Worker], call: Call, tries: int) -> tuple[Answer, ...]:
         try:
-            async with self._weights.call(call.attach.model):
+            async with self._weights.call(call.attach.model, counted=tries == TRIES):
                 return await seat.place.run(call, tries)
         finally:
             self._seats.give(seat)

@@ -61,15 +61,17 @@ class Weights:
             self._leave(self._migrator.end(ticket))
 
     @asynccontextmanager
-    async def call(self, model: str) -> AsyncGenerator[None, None]:
+    async def call(self, model: str, *, counted: bool = True) -> AsyncGenerator[None, None]:
         """Around one call: its chunks are in DRAM, and were hashed since they came to this host.
+
+        One that is tried again is not `counted`, as it has been: it is one call in the statistics and in the log.
 
         Raises:
             ArtifactError: a chunk is damaged and cannot be mended.
             InfcError: a chunk cannot be read.
         """
-        ticket = self._migrator.begin(model)
-        if self._log is not None:
+        ticket = self._migrator.begin(model, counted=counted)
+        if counted and self._log is not None:
             self._log.called(model, self._migrator.size(model))
         try:
             self._leave(ticket.evicted)

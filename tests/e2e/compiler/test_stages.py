@@ -136,6 +136,17 @@ def test_a_module_without_weights_is_a_stage_by_its_name(tmp_path: Path, cache: 
     equal(outputs(tmp_path / "whole.infc"), outputs(tmp_path / "cut.infc"))
 
 
+def test_placements_have_memory_of_their_own(tmp_path: Path, cache: Path) -> None:
+    """Two weights fit where there is little, four where there is much, whichever of the two comes first."""
+    made("three", tmp_path / "whole.infc", Cutting(), cache)
+    for memory, weights in (("cpu0=1500,cpu:x86-64-v3=6KiB", [2, 4]), ("cpu:x86-64-v3=6KiB,cpu0=600", [4, 2])):
+        config = made("three", tmp_path / "cut.infc", Cutting(memory=memory), cache)
+        assert [stage.placement for stage in config.stages] == [each.split("=")[0] for each in memory.split(",")]
+        assert {stage.target for stage in config.targets[0].stages} == {"cpu", "cpu:x86-64-v3"}
+        assert [len(stage.slab.weights) for stage in config.targets[0].stages] == weights
+        equal(outputs(tmp_path / "whole.infc"), outputs(tmp_path / "cut.infc"))
+
+
 def test_what_is_cut_keeps_contract_two_or_is_refused(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +191,13 @@ def test_one_model_on_several_devices(split: str, target: str, devices: list[str
         (Cutting(link="1GB"), UsageError, "--stage-link is about stages", "--stages 2"),
         (Cutting(stages=2, link="fast"), UsageError, "--stage-link: 'fast' is no size", "1GB"),
         (Cutting(split="*:b", link="1GB"), UsageError, "--split says what every stage is", "leave"),
+        (Cutting(memory="cpu0=100,cpu1=1GiB"), CompileError, "cpu0 has 100 bytes and lacks ", "more memory"),
+        (Cutting(memory="a=1GiB,2GiB"), UsageError, "sizes with a placement and sizes without", "vulkan=1GiB"),
+        (Cutting(memory="a=1GiB,a=2GiB"), UsageError, "names placement 'a' twice", "vulkan=1GiB"),
+        (Cutting(memory="a=1GiB,client=2GiB"), UsageError, "'client'", "vulkan=1GiB"),
+        (Cutting(memory="a=b=1GiB"), UsageError, "'a=b', which is no word", "vulkan=1GiB"),
+        (Cutting(memory="a=1GiB,b=2GiB", stages=3), UsageError, "2 placements, and --stages says 3", "vulkan=1GiB"),
+        (Cutting(memory="a=1GiB,b="), UsageError, "--stage-memory: '' is no size", "2GiB"),
         (Cutting(memory="much"), UsageError, "--stage-memory: 'much' is no size", "2GiB"),
     ],
 )  # fmt: skip

@@ -19,8 +19,11 @@ def check(response: object, x: np.ndarray) -> None:
 
 
 def test_a_call_that_kills_executors_takes_no_other_with_it(tmp_path: Path) -> None:
-    """Nobody knows which of those inside it was: each is tried again alone."""
-    with serving(write_staged_artifact(tmp_path / "m.infc", first=UNBOUNDED)) as pool:
+    """Nobody knows which of those inside it was: each is tried again alone, and stays one call in the request log."""
+    log = tmp_path / "calls.csv"
+    with serving(
+        write_staged_artifact(tmp_path / "m.infc", first=UNBOUNDED), options=["--request-log", str(log)]
+    ) as pool:
         (pid,) = pool.executors()
         with stopped(pid):
             calls = [pool.begin("staged", x=np.array([at, 1, 2, 3], np.float32)) for at in (1, 1e15, 2)]
@@ -30,3 +33,4 @@ def test_a_call_that_kills_executors_takes_no_other_with_it(tmp_path: Path) -> N
         for call, at in ((calls[0], 1), (calls[2], 2)):
             check(call.result(), np.array([at, 1, 2, 3], np.float32))
         assert len(pool.log.wait_for("was ended by SIGSEGV", 2)) >= 2
+    assert [line.split(",")[1] for line in log.read_text().splitlines()] == ["model", *3 * ["staged"]]
