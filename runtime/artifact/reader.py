@@ -2,11 +2,8 @@
 
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +11,7 @@ import msgspec
 
 from infc.errors import ArtifactError
 
+from .decoding import MALFORMED, decode_config, invalid
 from .digest import digest_of, is_digest
 from .format import (
     ARTIFACT_TYPE,
@@ -42,21 +40,6 @@ class _Version(msgspec.Struct):
     """The one field that is looked at before the rest, so that a newer file is told from a broken one."""
 
     schema_version: int
-
-
-class _Maker(msgspec.Struct):
-    infc: str
-
-
-class _Made(msgspec.Struct):
-    """Who wrote it, whatever else it says."""
-
-    toolchain: _Maker
-
-
-# What msgspec says of a field, an element, a kind of node or a name that came later than this code.
-_NEWER = re.compile(r"contains unknown field|of at most length|Invalid (enum )?value '")
-_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Artifact:
@@ -249,14 +232,7 @@ def _load(layout: Layout, entry: Descriptor) -> Artifact:
             f"{layout.path}: schema_version {written}, this infc reads {SCHEMA_VERSION}",
             hint="compile the model again with this infc, or use the infc that wrote it",
         )
-    try:
-        config = msgspec.json.decode(raw, type=Config)
-    except msgspec.ValidationError as error:
-        if _NEWER.search(str(error)):
-            raise _of_a_newer(layout, raw, error) from error
-        raise _invalid(layout, "config", error) from error
-    except _MALFORMED as error:
-        raise _invalid(layout, "config", error) from error
+    config = decode_config(str(layout.path), raw)
     for layer in manifest.layers:
         _sized(layout, layer, "layer")
     Validator(str(layout.path), {layer.digest: layer.size for layer in manifest.layers}).config(config)
@@ -303,21 +279,5 @@ def _verified(layout: Layout, entry: Descriptor, what: str, limit: int) -> bytes
 def _decode(layout: Layout, data: bytes, kind: type[T], what: str) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
-    except _MALFORMED as error:
-        raise _invalid(layout, what, error) from error
-
-
-def _invalid(layout: Layout, what: str, error: Exception) -> ArtifactError:
-    return ArtifactError(f"{layout.path}: {what} is not valid: {error}", hint=FETCH_AGAIN)
-
-
-def _of_a_newer(layout: Layout, raw: bytes, error: Exception) -> ArtifactError:
-    """Its digest is right: what is not known here, an infc wrote that knows it."""
-    maker = "unknown"
-    with suppress(msgspec.ValidationError):  # what the newer one says in another way
-        maker = msgspec.json.decode(raw, type=_Made).toolchain.infc
-    return ArtifactError(
-        f"{layout.path}: config was written by a newer infc than this one ({maker}; this is {version('infc')}): "
-        f"{error}",
-        hint="update infc, or compile the model again with this one",
-    )
+    except MALFORMED as error:
+        raise invalid(str(layout.path), what, error) from error
