@@ -19,7 +19,7 @@ class PointwiseProducts(Pass):
     """Turn the 1×1 convolutions that `infer-pack-weights` left into products of matrices, the kernel on the left.
 
     What IREE makes of such a convolution on a CPU is several times slower than of the same product. With strides, the
-    rows and columns that it reads are sliced out first. Grouped convolutions are left alone. Runs after
+    elements that it reads are written out first. Grouped convolutions are left alone. Runs after
     `infer-fold-weight-transforms` and `infer-pack-weights`, which look for convolutions.
 
     Before:

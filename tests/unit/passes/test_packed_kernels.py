@@ -54,6 +54,9 @@ CASES = (
     Case((1, 8, 5, 5), 40, (1, 1), groups=2, element="f16"),
     Case((2, 4, 30), 6, (5,), "mmt4d[8,1]", stride=3),
     Case((1, 2, 5, 6, 7), 4, (3, 3, 3), "mmt4d[4,1]", stride=2),
+    # Images of which the windows do not reach the last rows, and one with a single window.
+    Case((1, 3, 8, 6), 20, (3, 5), stride=2),
+    Case((2, 6, 5), 22, (1,), stride=3, element="f16", bias=False),
     # Images that are taken one after the other: their windows are too large to lie in memory together.
     Case((3, 40, 40, 44), 128, (3, 3)),
     Case((1, 4, 6, 6), 16, (3, 3), "row_major"),

@@ -1,5 +1,6 @@
 // RUN: infc-opt --pass-pipeline='builtin.module(infer-pointwise-products,canonicalize)' %s | filecheck %s
 
+// CHECK-DAG: #[[EVERY:.*]] = affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d1, d4 * 2 + d2, d5 * 3 + d3)>
 // CHECK-DAG: #[[KERNEL:.*]] = affine_map<(d0, d1, d2, d3) -> (d1, d3)>
 // CHECK-DAG: #[[IMAGES:.*]] = affine_map<(d0, d1, d2, d3) -> (d0, d3, d2)>
 // CHECK-DAG: #[[SUMS:.*]] = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2)>
@@ -18,7 +19,8 @@ func.func @product(%x: tensor<2x4x6x6xf32>, %w: tensor<8x4x1x1xf32>, %init: tens
 
 // Every second row and every third column: those of rows 0, 2, 4 and of columns 0, 3. How many images is not known.
 // CHECK-LABEL: func.func @strided
-// CHECK: tensor.extract_slice %{{.*}}[0, 0, 0, 0] [%{{.*}}, 4, 3, 2] [1, 1, 2, 3] : tensor<?x4x6x6xf32> to tensor<?x4x3x2xf32>
+// CHECK: tensor.extract_slice %{{.*}}[0, 0, 0, 0] [%{{.*}}, 4, 5, 4] [1, 1, 1, 1] : tensor<?x4x6x6xf32> to tensor<?x4x5x4xf32>
+// CHECK: linalg.generic {indexing_maps = [#[[EVERY]], {{.*}} ins(%{{.*}} : tensor<?x4x5x4xf32>) outs(%{{.*}} : tensor<?x4x1x1x3x2xf32>)
 // CHECK: linalg.generic {{.*}} ins(%{{.*}}, %{{.*}} : tensor<8x4xf32>, tensor<?x4x6xf32>)
 func.func @strided(%x: tensor<?x4x6x6xf32>, %w: tensor<8x4x1x1xf32>, %init: tensor<?x8x3x2xf32>) -> tensor<?x8x3x2xf32> {
   %y = linalg.conv_2d_nchw_fchw {dilations = dense<1> : vector<2xi64>, strides = dense<[2, 3]> : vector<2xi64>} ins(%x, %w : tensor<?x4x6x6xf32>, tensor<8x4x1x1xf32>) outs(%init : tensor<?x8x3x2xf32>) -> tensor<?x8x3x2xf32>
