@@ -151,7 +151,7 @@ def main() -> None:
             ON_DEMAND: cold.answered(ahead=False),
             AFTER: cold.answered(load_first=True),
         }
-        sides = interleave({**reads, **answers, WARM: warm(cold)}, 3 if options.quick else 15)
+        sides = interleave({**reads, **answers, WARM: warm(cold)}, 3 if options.quick else 31)
     best: Side = min((sides[name] for name in reads), key=lambda side: side.median)
     megabytes = (cold.end - cold.start) / 1e6
     rows = [
