@@ -1,6 +1,6 @@
 """A program cut into stages: the IR of each of them, and which values go from one to the other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -138,6 +138,7 @@ def _read(text: str, method: Method, *, doubles: bool) -> Cut:
     main = functions[method.name]
     arguments = main.operation.regions[0].blocks[0].arguments
     values: dict[Any, Ref] = {value: Ref(stage="", number=number) for number, value in enumerate(arguments)}
+    size = _sizes(main, method) if method.dims else _unknown
     steps: list[Step] = []
     outputs: tuple[Ref, ...] = ()
     pieces: list[Piece] = []
@@ -152,7 +153,7 @@ def _read(text: str, method: Method, *, doubles: bool) -> Cut:
                 name = stage.operation.attributes[STAGE_ATTRIBUTE].value
                 placement = stage.operation.attributes[PLACEMENT_ATTRIBUTE].value
                 pieces.append(Piece(name, placement, _alone(stage, method), _weights(stage)))
-                edges = tuple(_edge(result.type, name, doubles=doubles) for result in op.results)
+                edges = tuple(_edge(result, name, size, doubles=doubles) for result in op.operation.results)
                 steps.append(Step(stage=name, inputs=tuple(values[each] for each in op.operands), outputs=edges))
                 values.update({each: Ref(stage=name, number=at) for at, each in enumerate(op.operation.results)})
             case kind:
@@ -183,7 +184,25 @@ def _alone(function: Any, method: Method) -> str:
         return alone.operation.get_asm(enable_debug_info=True)
 
 
-def _edge(kind: ir.Type, stage: str, *, doubles: bool) -> Edge:
+def _unknown(value: ir.Value, axis: int) -> str:
+    return UNKNOWN
+
+
+def _sizes(main: Any, method: Method) -> Callable[[ir.Value, int], str]:
+    """What the interface calls a size."""
+    from ..passes.stages.extents import Extents  # imports sympy
+
+    extents, names = Extents(main), {dim.name for dim in method.dims}
+
+    def size(value: ir.Value, axis: int) -> str:
+        found = str(extents.along(value, axis))
+        return found if found in names else UNKNOWN
+
+    return size
+
+
+def _edge(value: ir.Value, stage: str, size: Callable[[ir.Value, int], str], *, doubles: bool) -> Edge:
+    kind = value.type
     dtype = _ELEMENTS.get(str(kind.element_type)) if isinstance(kind, ir.RankedTensorType) else None
     if dtype is None or not isinstance(kind, ir.RankedTensorType):
         raise CompileError(
@@ -192,7 +211,7 @@ def _edge(kind: ir.Type, stage: str, *, doubles: bool) -> Edge:
             hint="cut elsewhere: another number of stages, or --split by the names of modules",
             stage="infer-partition",
         )
-    sizes = [UNKNOWN if kind.is_dynamic_dim(axis) else kind.get_dim_size(axis) for axis in range(kind.rank)]
+    sizes = [size(value, axis) if kind.is_dynamic_dim(axis) else kind.get_dim_size(axis) for axis in range(kind.rank)]
     return Edge(dtype="f32" if dtype == "f64" and not doubles else dtype, shape=tuple(sizes))
 
 

@@ -8,8 +8,6 @@ import msgspec
 
 from infc.errors import CompileError, UsageError
 
-from ..passes.partitioning import parse_split
-from ..passes.partitioning.split import CLIENT
 from ..passes.sizes import parse_size
 from ..runtime.artifact import Config, Stage, Wiring
 from .build import Build, Job, Part, StageParts, build_all, lower
@@ -36,18 +34,12 @@ class Staged:
 
 
 def check(methods: Sequence[Entry], how: Cutting, dynamic: Dynamic) -> None:
-    """Raises UsageError for what does not go into stages: buckets, and varying dims of what the application runs."""
+    """Raises UsageError for what does not go into stages: buckets."""
     dims = [dim.name for entry in methods for dim in entry.program.method.dims]
     if dims and dynamic.buckets:
         raise UsageError(
             "--bucket is for models that are not cut: a model in stages has one module for all sizes",
             hint="leave out --bucket, or --stages, --stage-memory and --split",
-        )
-    if dims and how.split and any(rule.placement == CLIENT for rule in parse_split(how.split)):
-        raise UsageError(
-            f"a model whose dims vary ({', '.join(dict.fromkeys(dims))}) cannot run in two places: what is sent would "
-            "have sizes that no interface names",
-            hint="compile it for fixed sizes, or without the placement `client`",
         )
 
 

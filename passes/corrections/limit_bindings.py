@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch_mlir import ir
+from torch_mlir.dialects import arith, tensor
 
 from infc.errors import CompileError
 
@@ -69,12 +70,22 @@ class LimitBindings(Pass):
                 break
             if value not in whole:
                 with op.location, ir.InsertionPoint(op):
-                    barrier = ir.Operation.create("util.optimization_barrier", results=[value.type], operands=[value])
-                whole[value] = barrier.result
+                    whole[value] = _barrier(value)
             op.operands[place] = whole[value]
         if _is_elementwise(op):
             found = frozenset[ir.Value]().union(*(_read(operand, read) for operand in op.operands))
             read.update(dict.fromkeys(op.results, found))
+
+
+def _barrier(value: ir.Value) -> ir.Value:
+    """The value behind a barrier, which says nothing of sizes that vary: so they are tied to what is behind it."""
+    kind = value.type
+    barrier = ir.Operation.create("util.optimization_barrier", results=[kind], operands=[value]).result
+    varying = [axis for axis in range(kind.rank) if kind.is_dynamic_dim(axis)]
+    if not varying:
+        return barrier
+    sizes = [tensor.DimOp(value, arith.ConstantOp.create_index(axis)).result for axis in varying]
+    return ir.Operation.create("flow.tensor.tie_shape", results=[kind], operands=[barrier, *sizes]).result
 
 
 def _read(value: ir.Value, read: dict[ir.Value, frozenset[ir.Value]]) -> frozenset[ir.Value]:

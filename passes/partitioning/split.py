@@ -60,6 +60,8 @@ def split_by_name(graph: Graph, rules: Sequence[Rule]) -> list[tuple[str, tuple[
     several read says nothing: equal weights, say the zero biases of two layers, have become one and are named after
     the first.
 
+    A reshape that its own placement does not read goes to who reads it.
+
     With the placement `client` there is one stage before all others: the nodes that rules put there, and those that
     compute from inputs of the graph alone and read no weights of their own, masks for example. Without these an input
     would have to leave the application.
@@ -87,6 +89,7 @@ def split_by_name(graph: Graph, rules: Sequence[Rule]) -> list[tuple[str, tuple[
         if homes[position] == CLIENT and position not in front and not (rule and rule.module != "*"):
             homes[position] = next((homes[each] for each in range(position - 1, -1, -1) if homes[each] != CLIENT),
                                    rules[-1].placement)  # fmt: skip
+    _move_views(graph, homes, said, set(front))
     stages = [(CLIENT, front)] if front else []
     return [*stages, *_fewest(graph, homes, set(front))]
 
@@ -156,15 +159,35 @@ def _front(graph: Graph, homes: Sequence[str], own: Sequence[Sequence[str]]) -> 
             from_inputs.add(node)
         if node in from_inputs or (homes[node] == CLIENT and before <= front):
             front.add(node)
+    users = _users(graph)
+    for node in sorted(front - from_inputs, reverse=True):
+        if graph.nodes[node].name in _VIEWS and users[node] and users[node].isdisjoint(front):
+            front.remove(node)
+    return tuple(sorted(front))
+
+
+def _move_views(graph: Graph, homes: list[str], said: Sequence[Rule | None], front: set[int]) -> None:
+    """A reshape that its own placement does not read goes to who does: else one tensor would be sent in two shapes.
+
+    Where a rule has nothing else, it stays.
+    """
+    computing = {rule for node, rule in zip(graph.nodes, said, strict=True) if node.name not in _VIEWS}
+    users = _users(graph)
+    for node in range(len(graph.nodes) - 1, -1, -1):
+        if graph.nodes[node].name not in _VIEWS or node in front or said[node] not in computing:
+            continue
+        readers = [homes[user] for user in sorted(users[node])]
+        if readers and homes[node] not in readers:
+            homes[node] = readers[0]
+
+
+def _users(graph: Graph) -> list[set[int]]:
+    """For each node those that read what it gives."""
     users: list[set[int]] = [set() for _ in graph.nodes]
     for value in graph.values:
         if value.producer >= 0:
             users[value.producer].update(value.users)
-    for node in sorted(front - from_inputs, reverse=True):
-        # A reshape for the pool alone is the pool's: else one tensor would be sent in two shapes.
-        if graph.nodes[node].name in _VIEWS and users[node] and users[node].isdisjoint(front):
-            front.remove(node)
-    return tuple(sorted(front))
+    return users
 
 
 def _check(graph: Graph, rules: Sequence[Rule]) -> None:

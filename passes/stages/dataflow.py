@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch_mlir import ir
 
@@ -14,6 +14,9 @@ from ..sizes import byte_size
 from ..walk import operations
 from ..weights.rows import reads_rows
 from .cost import op_flops
+
+if TYPE_CHECKING:
+    from .extents import Extents
 
 # What a stage makes for itself instead of getting it from another one, where its operands are such as well.
 _FREE = {
@@ -27,6 +30,7 @@ _FREE = {
     "tensor.collapse_shape",
     "tensor.extract_slice",
     "tensor.cast",
+    "tensor.from_elements",
 }
 
 
@@ -43,10 +47,25 @@ class Body:
     free: tuple[Any, ...]
     graph: Graph
     behind: dict[Any, tuple[Any, ...]] = field(default_factory=dict[Any, tuple[Any, ...]])
+    extents: "Extents | None" = None
 
     def reads(self, op: Any) -> list[Any]:
         """The values from outside of `op` that it reads, and those behind them; each once."""
         return _reads(op, self.behind)
+
+    def is_dim(self, op: Any) -> bool:
+        """Whether an operation asks for a size that every stage knows from what it reads."""
+        return self.extents is not None and self.extents.is_dim(op)
+
+    def needed(self, reads: Iterable[Any]) -> list[Any]:
+        """Those of `free` whose results are read, by others of them too; in their order."""
+        wanted = set(reads)
+        needed: list[Any] = []
+        for op in reversed(self.free):
+            if any(result in wanted for result in op.operation.results):
+                needed.append(op)
+                wanted.update(() if self.is_dim(op) else outer_operands(op))
+        return needed[::-1]
 
     def in_order(self, free: Sequence[Any], members: Sequence[Any]) -> list[Any]:
         """Some of `free` and of `nodes`, each before what reads it: first what has nothing behind it."""
@@ -61,20 +80,23 @@ def read_body(function: Any) -> Body:
     *operations_, end = list(block.operations)
     returned = set(end.operation.operands)  # what leaves the function leaves a stage
     nodes: list[Any] = []
-    free: list[Any] = []
+    repeated: list[Any] = []
     keys: dict[Any, frozenset[str]] = {}  # the weights behind a value that costs nothing
     behind: dict[Any, tuple[Any, ...]] = {}
     sizes: dict[str, int] = {}
+    extents = _extents(function)
     for op in operations_:
-        operands = outer_operands(op)
+        is_dim = extents is not None and extents.is_dim(op)
+        operands = [] if is_dim else outer_operands(op)
         leaves = any(result in returned for result in op.operation.results)
         computed = [operand for operand in operands if operand not in keys]
         varies = op.operation.name == "tensor.empty"  # it reads sizes: a few bytes, where it may be many
-        if leaves or op.operation.name not in _FREE or (computed and not varies):
+        free = is_dim or op.operation.name in _FREE or _copies(op) or (extents is not None and extents.is_size(op))
+        if leaves or not free or (computed and not varies):
             nodes.append(op)
             sizes.update(_own_weight(op))
             continue
-        free.append(op)
+        repeated.append(op)
         found = (*computed, *(each for operand in operands for each in behind.get(operand, ())))
         if found:
             behind[op.operation.results[0]] = tuple(dict.fromkeys(found))
@@ -82,7 +104,25 @@ def read_body(function: Any) -> Body:
         sizes.update(_own_weight(op))
         read |= set(_own_weight(op))
         keys.update(dict.fromkeys(op.operation.results, read))
-    return Body(block, tuple(nodes), tuple(free), _graph(nodes, block, keys, sizes, behind), behind)
+    graph = _graph(nodes, block, keys, sizes, behind)
+    return Body(block, tuple(nodes), tuple(repeated), graph, behind, extents)
+
+
+def _extents(function: Any) -> "Extents | None":
+    """What is known of sizes that vary; None where none do."""
+    if all(getattr(argument.type, "has_static_shape", True) for argument in function.arguments):
+        return None
+    from .extents import Extents  # imports sympy
+
+    return Extents(function)
+
+
+def _copies(op: Any) -> bool:
+    """Whether it only writes elements to other places."""
+    if op.operation.name != "linalg.generic":
+        return False
+    body = op.operation.regions[0].blocks[0]
+    return len(body.operations) == 1 and isinstance(body.operations[0].operation.operands[0].owner, ir.Block)
 
 
 def _own_weight(op: Any) -> dict[str, int]:

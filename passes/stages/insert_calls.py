@@ -13,6 +13,7 @@ from ..base import Pass, PassError
 from ..partitioning.split import CLIENT
 from ..walk import operations
 from .outline_stages import PLACEMENT_ATTRIBUTE
+from .remote_dims import name_dims, refuse_sizes
 from .rpc_interface import declare
 from .staging import copy_op, pack, unpack
 
@@ -23,7 +24,8 @@ class InsertCalls(Pass):
     a function of their own, and what stays calls that through an `rpc.service`.
 
     What crosses are the values that stages of the application computed. An argument that the pool would read is an
-    error: what the application is given stays there.
+    error: what the application is given stays there. So is a value whose size is none of the caller's dims (`rpc.dims`
+    of the arguments), or a number that sizes something in the pool, which checks what it is sent by the names of dims.
 
     Before:
 
@@ -104,6 +106,8 @@ class InsertCalls(Pass):
         crossing = _crossing(name, remote, given)
         outputs = list(dict.fromkeys(value for value in end.operation.operands if value in given))
         outlined = _outline(function, f"{name}_remote", remote, crossing, outputs)
+        refuse_sizes(remote, crossing)
+        name_dims(function, outlined, crossing, outputs)
         with ir.InsertionPoint(methods):
             declare(outlined, name)
         with ir.InsertionPoint(end):

@@ -1,14 +1,15 @@
 """Moving the operations of a function into `infer.stage`s."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from torch_mlir import ir
+from torch_mlir.dialects import arith, tensor
 
 from ...dialects.infer import Stage, Transfer, Yield
 from ..walk import operations
 from .boxing import box, boxed_type, unbox
-from .dataflow import Body, outer_operands
+from .dataflow import Body
 
 CAST = "builtin.unrealized_conversion_cast"
 
@@ -17,8 +18,8 @@ def make_stages(function: Any, body: Body, stages: Sequence[tuple[str, tuple[int
     """Put the nodes of `body` into one stage for each of `stages`, a placement and the nodes' positions.
 
     No stage reads what a later one computes; the caller has seen to that. A scalar that another stage reads crosses as
-    a tensor of no dims. The operations are copied and the originals erased: so that no use of a value has to be told
-    from another.
+    a tensor of no dims, unless the sizes of what that stage reads say it. The operations are copied and the originals
+    erased: so that no use of a value has to be told from another.
     """
     *originals, end = list(body.block.operations)
     parts = [[body.nodes[position] for position in members] for _, members in stages]
@@ -43,6 +44,14 @@ def copy_op(op: Any, where: ir.InsertionPoint, mapping: dict[Any, ir.Value]) -> 
             if operand in mapping:
                 nested.operation.operands[position] = mapping[operand]
     mapping.update(zip(op.operation.results, copy.operation.results, strict=True))
+
+
+def callee_of(call: Any) -> Any:
+    """The func.func that a func.call calls."""
+    module = call.operation.parent
+    while module.parent is not None:
+        module = module.parent
+    return next(each for each in operations(module, "func.func") if each.name.value == call.callee.value)
 
 
 def pack(values: Sequence[ir.Value]) -> ir.Value:
@@ -91,7 +100,10 @@ def _make_stage(
     body: Body,
     values: dict[Any, _Place],
 ) -> None:
+    repeated = body.needed(reads)
     inputs = [value for value in reads if value in values]
+    dims = {op.operation: body.extents.find(op, inputs) for op in repeated if body.extents and body.is_dim(op)}
+    inputs = list(dict.fromkeys([*inputs, *(value for value, _ in dims.values())]))
     given = [values[value].on(placement) for value in inputs]
     stage = Stage(
         stage=ir.StringAttr.get(name),
@@ -104,19 +116,16 @@ def _make_stage(
         mapping: dict[Any, ir.Value] = {
             value: unbox(argument, value.type) for value, argument in zip(inputs, block.arguments, strict=True)
         }
-        for op in body.in_order(_needed(body.free, reads), members):
-            copy_op(op, ir.InsertionPoint.current, mapping)
+        for op in body.in_order(repeated, members):
+            if op.operation in dims:
+                value, axis = dims[op.operation]
+                mapping[op.operation.results[0]] = _dim(mapping[value], axis)
+            else:
+                copy_op(op, ir.InsertionPoint.current, mapping)
         Yield(values=pack([box(mapping[value]) for value in outputs]))
     results = unpack(stage.outputs)
     values.update({value: _Place(result, placement) for value, result in zip(outputs, results, strict=True)})
 
 
-def _needed(free: Sequence[Any], reads: Iterable[Any]) -> list[Any]:
-    """Those of `free` whose results are read, by others of them too; in their order."""
-    wanted = set(reads)
-    needed: list[Any] = []
-    for op in reversed(free):
-        if any(result in wanted for result in op.operation.results):
-            needed.append(op)
-            wanted.update(outer_operands(op))
-    return needed[::-1]
+def _dim(value: ir.Value, axis: int) -> ir.Value:
+    return tensor.DimOp(value, arith.ConstantOp.create_index(axis)).result

@@ -150,7 +150,7 @@ def test_a_pool_serves_it(path: Path) -> None:
     ("changed", "error", "said"),
     [
         ({"cutting": Cutting(split="frist:a;*:b")}, CompileError, "there is no module 'frist'"),
-        ({"cutting": Cutting(split="first:client;*:b")}, UsageError, "batch) cannot run in two places"),
+        ({"cutting": Cutting(split="first:client;*:b")}, CompileError, "nothing to cut"),  # of `encode`
         ({"dynamic": parse_dynamic(["x:0=batch[1..5]"], ["batch=4"])}, UsageError, "--bucket is for models that"),
         ({"cutting": Cutting(memory="300B")}, CompileError, "has 300 bytes and lacks "),  # one weight has 256
     ],

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 import torch
@@ -19,7 +20,7 @@ from infc.remote.client import connect, load_pointer
 from infc.runtime.artifact import Artifact
 
 from support.heads import body_reference, headed_reference, write_headed
-from support.pool import PATIENCE, Pool, health, serving
+from support.pool import PATIENCE, Pool, health, serving, status
 from support.typed import generated, python_stubs
 from support.wire import tapped
 
@@ -234,44 +235,77 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def compile_split(source: Path, out: Path, split: str, code: int = 0) -> str:
+DIMS = ("--dynamic", "ids:0=batch[1..4],1=seq[2..9]", "--dynamic", "mask:0=batch,1=seq")
+
+
+def compile_split(source: Path, out: Path, split: str, *options: str, code: int = 0) -> str:
     result = CliRunner().invoke(
-        main, ["compile", f"{source}:model", "-o", str(out), "--name", "text", "--split", split]
+        main, ["compile", f"{source}:model", "-o", str(out), "--name", "text", "--split", split, *options]
     )
     assert result.exit_code == code, result.output
     return result.output
 
 
-def test_from_pytorch_to_the_application(source: Path, tmp_path: Path) -> None:
-    compile_split(source, tmp_path / "text.infc", "embeddings:client;*:pool")
-    codegen(tmp_path / "text.infc", tmp_path / "model.pt")
-    module, (ids, mask) = runpy.run_path(str(source))["model"]()
-    mask[0, 5:] = 0
-    with serving(tmp_path / "text.infc") as pool, tapped(pool.address) as tap:
-        answer = load_pointer(tmp_path / "model.pt", pool=tap.address)(ids, mask)
-        program = (
-            "import asyncio, sys, numpy as np\n"
-            "from text_client import AsyncText\n"
-            "async def main():\n"
-            "    async with AsyncText(sys.argv[1]) as model:\n"
-            "        return await model.forward(*(np.array(eval(each)) for each in sys.argv[2:]))\n"
-            "print([each.tolist() for each in asyncio.run(main())])\n"
-        )
-        command = [sys.executable, "-c", program, tap.address, str(ids.tolist()), str(mask.tolist())]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path / "client")
+@pytest.fixture(scope="module")
+def text(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Pool]]:
+    """A pointer, with a client package beside it, and the pool that serves the rest of a model whose dims vary."""
+    folder = tmp_path_factory.mktemp("text")
+    compile_split(source, folder / "text.infc", "embeddings:client;*:pool", *DIMS)
+    codegen(folder / "text.infc", folder / "model.pt")
+    with serving(folder / "text.infc") as pool:
+        yield folder / "model.pt", pool
+
+
+def test_from_pytorch_to_the_application(source: Path, text: tuple[Path, Pool]) -> None:
+    pointer, pool = text
+    module, (ids, _) = runpy.run_path(str(source))["model"]()
+    program = (
+        "import asyncio, sys, numpy as np\n"
+        "from text_client import AsyncText\n"
+        "async def main():\n"
+        "    async with AsyncText(sys.argv[1]) as model:\n"
+        "        return await model.forward(*(np.array(eval(each)) for each in sys.argv[2:]))\n"
+        "print([each.tolist() for each in asyncio.run(main())])\n"
+    )
+    with tapped(pool.address) as tap:
+        loaded = load_pointer(pointer, pool=tap.address)
+        for batch, seq in ((1, 8), (4, 2), (3, 9)):
+            some = ids[0, :1].expand(batch, seq) + torch.arange(batch * seq).reshape(batch, seq)
+            shown = torch.ones_like(some)
+            shown[0, seq - 1 :] = 0
+            with torch.inference_mode():
+                expected = module(some, shown)
+            torch.testing.assert_close(loaded(some, shown), expected, rtol=1e-5, atol=1e-5)
+        command = [sys.executable, "-c", program, tap.address, str(some.tolist()), str(shown.tolist())]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=pointer.parent / "client")
         sent = bytes(tap.sent)
-        # The mask is computed with in the application too, though no rule names it.
-        shapes = sorted(tuple(tensor.shape) for tensor in pool.call("ModelMetadata", name="text").inputs)
-    with torch.inference_mode():
-        expected = module(ids, mask)
-    torch.testing.assert_close(answer, expected, rtol=1e-5, atol=1e-5)
     # The generated client too gives what the application computes itself.
     assert done.returncode == 0, done.stderr
     for one, other in zip(json.loads(done.stdout), expected, strict=True):
         torch.testing.assert_close(torch.tensor(one), other, rtol=1e-5, atol=1e-5)
-    assert len(shapes) == 2
-    assert all(each.numpy().tobytes() not in sent for each in ids[0])
-    assert mask.numpy().tobytes() not in sent
+    # The mask is computed with in the application too, though no rule names it; and no size is sent as a number.
+    shapes = sorted(tuple(tensor.shape) for tensor in pool.call("ModelMetadata", name="text").inputs)
+    assert shapes == [(-1, -1, 1), (-1, -1, 16)]
+    assert all(each.numpy().tobytes() not in sent for each in some.flatten())
+    assert shown.numpy().tobytes() not in sent
+
+
+def test_the_pool_checks_the_sizes_of_what_it_is_sent(text: tuple[Path, Pool]) -> None:
+    """By the dims' names: who sends something else than the first stage gives cannot reach behind a tensor."""
+    _, pool = text
+    inputs = pool.call("ModelMetadata", name="text").inputs
+    names = {tensor.shape[2]: tensor.name for tensor in inputs}
+    for vectors, mask, said in (
+        ((2, 3, 16), (2, 9, 1), "dim 'seq' is 3 in input"),
+        ((5, 3, 16), (5, 3, 1), "batch = 5, expected 1 to 4"),
+        ((2, 3, 17), (2, 3, 1), "16"),
+    ):
+        arrays = {names[16]: np.zeros(vectors, np.float32), names[1]: np.zeros(mask, np.float32)}
+        with pytest.raises(grpc.RpcError) as caught:
+            pool.infer("text", **arrays)
+        code, message, _ = status(caught.value)
+        assert code == grpc.StatusCode.INVALID_ARGUMENT
+        assert said in message
 
 
 def test_a_split_whose_client_comes_last_is_refused_when_it_is_compiled(source: Path, tmp_path: Path) -> None:

@@ -251,6 +251,20 @@ def test_a_node_without_weights_goes_where_its_module_does() -> None:
         split_by_name(graph, parse_split("*:q;act:p;*:q"))
 
 
+def test_a_reshape_goes_to_who_reads_it() -> None:
+    """So that one tensor is not sent in two shapes; where its own placement reads it too, or it is all that a rule has,
+    it stays."""
+    view = "tensor.collapse_shape"
+    nodes = (Node("x", 0, ("a.w",), "a"), Node(view, module="a"), Node(view, module="a"), Node("y", module="b"))
+    graph = Graph(nodes, (Value(0, 1, (1,)), Value(1, 1, (2,)), Value(2, 1, (3,))), {"a.w": 1})
+    assert split_by_name(graph, parse_split("a:p;*:q")) == [("p", (0,)), ("q", (1, 2, 3))]
+    assert split_by_name(graph, parse_split("a:client;*:q")) == [("client", (0,)), ("q", (1, 2, 3))]
+    both = Graph((*nodes, Node("z", module="a")), (*graph.values[:2], Value(2, 1, (3, 4))), graph.weights)
+    assert split_by_name(both, parse_split("a:p;*:q")) == [("p", (0, 1, 2, 4)), ("q", (3,))]
+    flatten = Graph((Node("x", module="c"), *nodes[1:]), graph.values, {})
+    assert split_by_name(flatten, parse_split("a:p;*:q")) == [("q", (0,)), ("p", (1, 2)), ("q", (3,))]
+
+
 def test_a_stage_that_is_then_done_with_comes_before_one_that_is_not() -> None:
     """The last module's bias is an output too: it waits for the rest of its stage."""
     nodes = (Node("bias", 0, ("c.b",), None), Node("x", module="a"), Node("y", module="b"), Node("z", module="c"))

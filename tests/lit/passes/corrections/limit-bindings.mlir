@@ -45,3 +45,30 @@ func.func @product(%a: tensor<8x8xf32>, %b: tensor<8x8xf32>, %c: tensor<8x8xf32>
   %q = linalg.matmul ins(%p, %d : tensor<8x8xf32>, tensor<8x8xf32>) outs(%p : tensor<8x8xf32>) -> tensor<8x8xf32>
   return %q : tensor<8x8xf32>
 }
+
+// A barrier says nothing of sizes that vary: they are tied to what is behind it.
+// CHECK-LABEL: func.func @varying
+// CHECK: %[[SUM:.*]] = linalg.generic {{.*}} ins(%{{.*}}, %arg2 :
+// CHECK: %[[WHOLE:.*]] = "util.optimization_barrier"(%[[SUM]]) : (tensor<?xf32>) -> tensor<?xf32>
+// CHECK: %[[SIZE:.*]] = tensor.dim %[[SUM]], %{{.*}}
+// CHECK: %[[TIED:.*]] = "flow.tensor.tie_shape"(%[[WHOLE]], %[[SIZE]]) : (tensor<?xf32>, index) -> tensor<?xf32>
+// CHECK: linalg.generic {{.*}} ins(%[[TIED]], %arg3 :
+func.func @varying(%a: tensor<?xf32>, %b: tensor<?xf32>, %c: tensor<?xf32>, %d: tensor<?xf32>, %size: index) -> tensor<?xf32> {
+  %o = tensor.empty(%size) : tensor<?xf32>
+  %ab = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel"]} ins(%a, %b : tensor<?xf32>, tensor<?xf32>) outs(%o : tensor<?xf32>) {
+  ^bb0(%u: f32, %v: f32, %w: f32):
+    %s = arith.addf %u, %v : f32
+    linalg.yield %s : f32
+  } -> tensor<?xf32>
+  %abc = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel"]} ins(%ab, %c : tensor<?xf32>, tensor<?xf32>) outs(%o : tensor<?xf32>) {
+  ^bb0(%u: f32, %v: f32, %w: f32):
+    %s = arith.addf %u, %v : f32
+    linalg.yield %s : f32
+  } -> tensor<?xf32>
+  %abcd = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel"]} ins(%abc, %d : tensor<?xf32>, tensor<?xf32>) outs(%o : tensor<?xf32>) {
+  ^bb0(%u: f32, %v: f32, %w: f32):
+    %s = arith.addf %u, %v : f32
+    linalg.yield %s : f32
+  } -> tensor<?xf32>
+  return %abcd : tensor<?xf32>
+}

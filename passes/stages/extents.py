@@ -1,0 +1,172 @@
+"""How large values are, as expressions of the dims that the caller chooses."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sympy
+from torch_mlir import ir
+
+from .arithmetic import Size, applied, combine, dim, product, total
+from .rpc_interface import DIMS
+from .staging import callee_of
+
+_CASTS = {"arith.index_cast", "arith.extsi", "arith.extui"}
+
+
+class Extents:
+    """The sizes of a function's values, followed back to the dims of its arguments.
+
+    A dim is called as the argument's attribute `rpc.dims` says, or after the argument and the axis, `arg0_1`: what has
+    one name has one size. Nothing is known of sizes that data decides.
+
+    Args:
+        function: a func.func with one block.
+        given: the sizes of its arguments, for a function that another one calls.
+    """
+
+    def __init__(self, function: Any, given: Sequence[Sequence[Size]] | None = None) -> None:
+        self._block: Any = function.operation.regions[0].blocks[0]
+        self._arguments = _named(function) if given is None else given
+        self._known: dict[tuple[Any, int], Size] = {}
+        self._calls: dict[Any, Extents] = {}
+
+    def along(self, value: ir.Value, axis: int) -> Size:
+        """The size of a tensor along an axis; None when nothing is known."""
+        kind = value.type
+        if not isinstance(kind, ir.RankedTensorType):
+            return None
+        if not kind.is_dynamic_dim(axis):
+            return sympy.Integer(kind.get_dim_size(axis))
+        return self._once(value, axis)
+
+    def number(self, value: ir.Value) -> Size:
+        """What an integer or index is that is computed from sizes alone; None when it is not."""
+        return self._once(value, _ITSELF) if isinstance(value.type, ir.IndexType | ir.IntegerType) else None
+
+    def is_size(self, op: Any) -> bool:
+        """Whether an operation computes a number from sizes."""
+        return len(op.operation.results) == 1 and self.number(op.operation.results[0]) is not None
+
+    def is_dim(self, op: Any) -> bool:
+        """Whether an operation asks for a size that is one of the dims."""
+        return op.operation.name == "tensor.dim" and isinstance(self.number(op.operation.results[0]), sympy.Symbol)
+
+    def find(self, op: Any, values: Sequence[ir.Value]) -> tuple[ir.Value, int]:
+        """A tensor and an axis with the dim that the operation asks for: of `values` where one has it, otherwise an
+        argument."""
+        wanted = self.number(op.operation.results[0])
+        for value in (*values, *self._block.arguments):
+            for axis, size in enumerate(self._all(value)):
+                if size == wanted:
+                    return value, axis
+        raise LookupError(f"no argument has the dim {wanted}")
+
+    def _once(self, value: ir.Value, axis: int) -> Size:
+        place = value, axis
+        if place not in self._known:
+            self._known[place] = None  # for what is behind itself
+            self._known[place] = self._computed(value) if axis == _ITSELF else self._behind(value, axis)
+        return self._known[place]
+
+    def _computed(self, value: ir.Value) -> Size:
+        if isinstance(value.owner, ir.Block):
+            return None
+        op: Any = value.owner.opview
+        name = op.operation.name
+        match name:
+            case "arith.constant":
+                return sympy.Integer(ir.IntegerAttr(op.value).value)
+            case "tensor.dim":
+                axis = self.number(op.operands[1])
+                return self.along(op.operands[0], int(axis)) if axis is not None and axis.is_Integer else None
+            case "affine.apply":
+                return applied(op.map.value, [self.number(each) for each in op.operands])
+            case _ if name in _CASTS:
+                return self.number(op.operands[0])
+            case _ if len(op.operands) == 2:
+                return combine(name, *(self.number(each) for each in op.operands))
+            case _:
+                return None
+
+    def _behind(self, value: ir.Value, axis: int) -> Size:
+        if isinstance(value.owner, ir.Block):
+            return self._arguments[ir.BlockArgument(value).arg_number][axis] if value.owner == self._block else None
+        op: Any = value.owner.opview
+        match op.operation.name:
+            case "tensor.empty":
+                return self.number(op.operands[_varying(value.type).index(axis)])
+            case "tensor.cast" | "infer.transfer":
+                return self.along(op.operands[0], axis)
+            case "tensor.insert_slice":
+                return self.along(op.operands[1], axis)
+            case "tensor.extract_slice":  # of its sizes those that vary, after the tensor and the offsets
+                offsets = ir.DenseI32ArrayAttr(op.operation.attributes["operandSegmentSizes"])[1]
+                return self.number(op.operands[1 + offsets + _varying(value.type).index(axis)])
+            case "tensor.expand_shape":
+                return self.number(op.operands[1 + _varying(value.type).index(axis)])
+            case "tensor.collapse_shape":
+                return product([self.along(op.operands[0], each.value) for each in op.reassociation[axis]])
+            case "tensor.reshape":
+                return self._element(op.operands[1], axis)
+            case "tensor.concat":
+                sizes = [self.along(each, axis) for each in op.operands]
+                return total(sizes) if op.dim.value == axis else sizes[0]
+            case "func.call":
+                return self._called(op, value, axis)
+            case _:
+                return self._written(op, value, axis)
+
+    def _element(self, shape: ir.Value, position: int) -> Size:
+        """An element of a tensor that was made of its elements."""
+        if isinstance(shape.owner, ir.Block) or shape.owner.operation.name != "tensor.from_elements":
+            return None
+        return self.number(shape.owner.operation.operands[position])
+
+    def _written(self, op: Any, value: ir.Value, axis: int) -> Size:
+        """The size of what an operation of linalg's writes into."""
+        segments = op.operation.attributes
+        if not op.operation.name.startswith("linalg.") or "operandSegmentSizes" not in segments:
+            return None
+        first = ir.DenseI32ArrayAttr(segments["operandSegmentSizes"])[0]
+        return self.along(op.operands[first + list(op.operation.results).index(value)], axis)
+
+    def _called(self, call: Any, value: ir.Value, axis: int) -> Size:
+        if call.operation not in self._calls:
+            callee = callee_of(call)
+            given = [self._all(each) for each in call.operands]
+            self._calls[call.operation] = Extents(callee, given)
+        inside = self._calls[call.operation]
+        returned = list(inside._block.operations)[-1].operands
+        return inside.along(returned[list(call.operation.results).index(value)], axis)
+
+    def _all(self, value: ir.Value) -> list[Size]:
+        kind = value.type
+        return [self.along(value, axis) for axis in range(kind.rank)] if isinstance(kind, ir.RankedTensorType) else []
+
+
+_ITSELF = -1  # in the place of an axis: of a value that is a number
+
+
+def _varying(kind: Any) -> list[int]:
+    return [axis for axis in range(kind.rank) if kind.is_dynamic_dim(axis)]
+
+
+def _named(function: Any) -> list[list[Size]]:
+    """The sizes of a function's arguments."""
+    attributes = function.operation.attributes
+    arguments = function.operation.regions[0].blocks[0].arguments
+    extras = list(attributes["arg_attrs"]) if "arg_attrs" in attributes else [{}] * len(arguments)
+    found: list[list[Size]] = []
+    for number, (argument, extra) in enumerate(zip(arguments, extras, strict=True)):
+        kind = argument.type
+        if not isinstance(kind, ir.RankedTensorType):
+            found.append([])
+            continue
+        words = iter([each.value.partition("[")[0] for each in extra[DIMS]] if DIMS in extra else ())
+        found.append(
+            [
+                dim(next(words, f"arg{number}_{axis}")) if kind.is_dynamic_dim(axis) else None
+                for axis in range(kind.rank)
+            ]
+        )
+    return found

@@ -1,0 +1,112 @@
+"""What the sizes are called of the values that go to a pool and come back."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from torch_mlir import ir
+
+from ..base import PassError
+from .rpc_interface import DIMS
+from .staging import callee_of
+
+if TYPE_CHECKING:
+    from .extents import Extents
+
+_NUMBERS = ("arith.", "tensor.extract")
+_UNKNOWN = "?"  # of a result: a size that is known only after the call
+
+
+def name_dims(function: Any, remote: Any, sent: Sequence[ir.Value], given: Sequence[ir.Value]) -> None:
+    """Give the arguments and results of `remote` the attribute `rpc.dims` where their sizes vary.
+
+    Args:
+        function: the func.func around the call, whose arguments say what its dims are called and how large they may be.
+        remote: the func.func that is called.
+        sent, given: the values in `function` that are its arguments and its results.
+
+    Raises PassError: the pool would get a value, or give one, whose size it cannot check by the names of dims.
+    """
+    if all(_varying(value) == [] for value in (*sent, *given)):
+        return
+    from .extents import Extents  # imports sympy
+
+    extents, words = Extents(function), _words(function)
+    inputs = [_named(extents, value) for value in sent]
+    outputs = [_named(extents, value) for value in given]
+    checked = {name for names in inputs for name in names}
+    for value, names in zip(sent, inputs, strict=True):
+        if unnamed := [name for name in names if name not in words]:
+            raise _refused(value, f"would be sent, and its size {unnamed[0]} is none of the dims {_list(words)}")
+    for value, names in zip(given, outputs, strict=True):
+        if missing := [name for name in names if name in words and name not in checked]:
+            raise _refused(value, f"would come back, and nothing that is sent has the size {missing[0]}")
+    remote.operation.attributes["arg_attrs"] = _attributes([[words[name] for name in names] for names in inputs])
+    remote.operation.attributes["res_attrs"] = _attributes(
+        [[words.get(name, _UNKNOWN) for name in names] for names in outputs]
+    )
+
+
+def refuse_sizes(calls: Sequence[Any], sent: Collection[ir.Value]) -> None:
+    """Raises PassError: a number that is sent becomes an index in a stage of the pool's, of which `calls` are the
+    calls: who sends another number than the application's stages compute would reach memory that is not the call's."""
+    for call in calls:
+        if call.operation.name != "func.call":
+            continue
+        entry = callee_of(call).operation.regions[0].blocks[0]
+        for value, argument in zip(call.operands, entry.arguments, strict=True):
+            if value in sent and _becomes_index(argument, entry):
+                raise _refused(value, "would be sent, and is the size or place of something there")
+
+
+def _becomes_index(argument: ir.Value, entry: ir.Block) -> bool:
+    """Whether what it holds is made an index or a shape outside of loops: inside `infer-guard-gathers` bounds it."""
+    kind = argument.type
+    if not isinstance(kind, ir.RankedTensorType) or not isinstance(kind.element_type, ir.IntegerType):
+        return False  # what makes an index of other numbers checks them there
+    values = [argument]
+    while values:
+        value = values.pop()
+        users = [use.owner.operation for use in value.uses if use.owner.operation.block == entry]
+        if any(user.name == "tensor.reshape" and user.operands[1] == value for user in users):
+            return True
+        results = [result for user in users if user.name.startswith(_NUMBERS) for result in user.results]
+        if any(isinstance(result.type, ir.IndexType) for result in results):
+            return True
+        values += results
+    return False
+
+
+def _varying(value: ir.Value) -> list[int]:
+    kind = value.type
+    return [axis for axis in range(kind.rank) if kind.is_dynamic_dim(axis)] if isinstance(kind, ir.ShapedType) else []
+
+
+def _named(extents: "Extents", value: ir.Value) -> list[str]:
+    """The names of a value's sizes that vary, or the expressions that they are."""
+    sizes = (extents.along(value, axis) for axis in _varying(value))
+    return [_UNKNOWN if size is None else str(size) for size in sizes]
+
+
+def _words(function: Any) -> dict[str, str]:
+    """The dims of a function's arguments with their ranges, `batch[1..64]`, by their names."""
+    extras = function.operation.attributes.get("arg_attrs", ())
+    words = [each.value for extra in extras if DIMS in extra for each in extra[DIMS]]
+    return {word.partition("[")[0]: word for word in words}
+
+
+def _attributes(dims: Sequence[Sequence[str]]) -> ir.ArrayAttr:
+    entries = [{DIMS: ir.ArrayAttr.get([ir.StringAttr.get(each) for each in names])} if names else {} for names in dims]
+    return ir.ArrayAttr.get([ir.DictAttr.get(entry) for entry in entries])
+
+
+def _list(words: Mapping[str, str]) -> str:
+    return ", ".join(words) or "of the arguments, which have no `rpc.dims`"
+
+
+def _refused(value: ir.Value, why: str) -> PassError:
+    op = value.owner if not isinstance(value.owner, ir.Block) else value.owner.owner
+    return PassError(
+        op.opview,
+        f"a {value.type} {why}: the pool could not check it",
+        hint="cut before or after the modules that join or take apart such dims, or compile for fixed sizes",
+    )
