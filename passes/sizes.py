@@ -1,6 +1,7 @@
 """Sizes in bytes: of a type, and as text."""
 
 import re
+from collections.abc import Sequence
 from math import prod
 
 from torch_mlir import ir
@@ -20,12 +21,18 @@ _UNITS = {
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 
 
-def byte_size(kind: ir.Type) -> int:
-    """The bytes of a value of type `kind`, sub-byte elements packed; a dynamic dimension counts as 1, index as i64."""
+def shape_of(kind: ir.Type) -> list[int]:
+    """The sizes of a tensor or vector, a dynamic one as 1; nothing for other types."""
     if not isinstance(kind, ir.RankedTensorType | ir.VectorType):
-        return -(-_width(kind) // 8)
-    dims = [1 if kind.is_dynamic_dim(axis) else kind.get_dim_size(axis) for axis in range(kind.rank)]
-    return -(-prod(dims) * _width(kind.element_type) // 8)
+        return []
+    return [1 if kind.is_dynamic_dim(axis) else kind.get_dim_size(axis) for axis in range(kind.rank)]
+
+
+def byte_size(kind: ir.Type, shape: Sequence[int] | None = None) -> int:
+    """The bytes of a value of type `kind`, sub-byte elements packed, index as i64; its sizes are those of `shape`
+    instead of `shape_of(kind)` where that is given."""
+    element = kind.element_type if isinstance(kind, ir.RankedTensorType | ir.VectorType) else kind
+    return -(-prod(shape_of(kind) if shape is None else shape) * _width(element) // 8)
 
 
 def parse_size(text: str) -> int:

@@ -1,11 +1,13 @@
 """What one call of a program computes, estimated from its linalg."""
 
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
 from torch_mlir import ir
 from torch_mlir.dialects import linalg
 
+from ..sizes import shape_of
 from ..walk import operations
 
 _LINALG: Any = linalg  # what the bindings have in C++, pyright does not see
@@ -19,17 +21,19 @@ def flops(module: ir.Operation) -> int:
     return sum(op_flops(op) for op in operations(module))
 
 
-def op_flops(op: Any) -> int:
-    """Floating point operations of one operation, without what is in its regions; a dynamic dim counts as one.
+def op_flops(op: Any, shape: Callable[[ir.Value], Sequence[int]] | None = None) -> int:
+    """Floating point operations of one operation, without what is in its regions.
 
-    Two for each point of the iteration space of a linalg operation, named or generic, that sums up products.
+    Two for each point of the iteration space of a linalg operation, named or generic, that sums up products. `shape`
+    says how large its operands are; without it a dynamic dim counts as one.
     """
     if not op.operation.name.startswith("linalg.") or not _sums_products(op.operation):
         return 0
     maps = [each.value for each in _LINALG.get_indexing_maps(op.operation)]
     loops: dict[int, int] = {}  # every loop runs over a dim of some operand; sums of loops are a convolution's windows
     for operand, places in zip(op.operation.operands, maps, strict=True):
-        for size, place in zip(_shape(operand), places.results, strict=True):
+        sizes = shape(operand) if shape else shape_of(operand.type)
+        for size, place in zip(sizes, places.results, strict=True):
             if isinstance(place, ir.AffineDimExpr):
                 loops[place.position] = size
     summed = set(loops) - {place.position for place in maps[-1].results if isinstance(place, ir.AffineDimExpr)}
@@ -41,10 +45,3 @@ def _sums_products(op: Any) -> bool:
         return False
     names = {each.operation.name for each in op.regions[0].blocks[0].operations}
     return not names.isdisjoint(_MULTIPLY) and not names.isdisjoint(_ADD)
-
-
-def _shape(value: Any) -> list[int]:
-    kind = value.type
-    if not isinstance(kind, ir.RankedTensorType):
-        return []
-    return [1 if kind.is_dynamic_dim(axis) else size for axis, size in enumerate(kind.shape)]

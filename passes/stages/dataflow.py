@@ -1,6 +1,6 @@
 """A function's body as the graph that `infc.passes.partitioning` cuts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from torch_mlir import ir
 from ...dialects.infer import Weight
 from ..modules import module_of
 from ..partitioning import Graph, Node, Value
-from ..sizes import byte_size
+from ..sizes import byte_size, shape_of
 from ..walk import operations
 from ..weights.rows import reads_rows
 from .cost import op_flops
@@ -104,7 +104,9 @@ def read_body(function: Any) -> Body:
         sizes.update(_own_weight(op))
         read |= set(_own_weight(op))
         keys.update(dict.fromkeys(op.operation.results, read))
-    graph = _graph(nodes, block, keys, sizes, behind)
+    graph = _graph(
+        nodes, block, keys, sizes, behind, extents.largest if extents else lambda value: shape_of(value.type)
+    )
     return Body(block, tuple(nodes), tuple(repeated), graph, behind, extents)
 
 
@@ -162,6 +164,7 @@ def _graph(
     keys: dict[Any, frozenset[str]],
     sizes: dict[str, int],
     behind: dict[Any, tuple[Any, ...]],
+    shape: Callable[[Any], Sequence[int]],
 ) -> Graph:
     users: dict[Any, list[int]] = {}
     described: list[Node] = []
@@ -170,14 +173,18 @@ def _graph(
         read = frozenset(_own_weight(op)).union(*(keys.get(operand, frozenset()) for operand in operands))
         weights = tuple(sorted(read))
         described.append(
-            Node(op.operation.name, op_flops(op), weights, module_of(op.location), _by_rows(op) if read else ())
+            Node(op.operation.name, op_flops(op, shape), weights, module_of(op.location), _by_rows(op) if read else ())
         )
         for operand in operands:
             if operand not in keys:
                 users.setdefault(operand, []).append(position)
-    values = [Value(-1, byte_size(each.type), tuple(users.get(each, ()))) for each in block.arguments]
+
+    def value(producer: int, each: Any) -> Value:
+        return Value(producer, byte_size(each.type, shape(each)), tuple(users.get(each, ())))
+
+    values = [value(-1, each) for each in block.arguments]
     for position, op in enumerate(nodes):
-        values += [Value(position, byte_size(each.type), tuple(users.get(each, ()))) for each in op.operation.results]
+        values += [value(position, each) for each in op.operation.results]
     return Graph(tuple(described), (*values, *_effects(nodes)), sizes)
 
 

@@ -1,11 +1,12 @@
 """How large values are, as expressions of the dims that the caller chooses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy
 from torch_mlir import ir
 
+from ..sizes import shape_of
 from .arithmetic import Size, applied, combine, dim, product, total
 from .rpc_interface import DIMS
 from .staging import callee_of
@@ -27,6 +28,7 @@ class Extents:
     def __init__(self, function: Any, given: Sequence[Sequence[Size]] | None = None) -> None:
         self._block: Any = function.operation.regions[0].blocks[0]
         self._arguments = _named(function) if given is None else given
+        self._high: Mapping[Any, int] = _high(function, self._arguments)
         self._known: dict[tuple[Any, int], Size] = {}
         self._calls: dict[Any, Extents] = {}
 
@@ -42,6 +44,15 @@ class Extents:
     def number(self, value: ir.Value) -> Size:
         """What an integer or index is that is computed from sizes alone; None when it is not."""
         return self._once(value, _ITSELF) if isinstance(value.type, ir.IndexType | ir.IntegerType) else None
+
+    def largest(self, value: ir.Value) -> list[int]:
+        """The sizes of a tensor when every dim is as large as it may be; what is not known counts as one, and so does a
+        dim whose range is not said."""
+        kind = value.type
+        if not isinstance(kind, ir.RankedTensorType) or kind.has_static_shape:
+            return shape_of(kind)
+        known = (self.along(value, axis) for axis in range(kind.rank))
+        return [1 if size is None else max(int(size.subs(self._high)), 0) for size in known]
 
     def is_size(self, op: Any) -> bool:
         """Whether an operation computes a number from sizes."""
@@ -170,3 +181,12 @@ def _named(function: Any) -> list[list[Size]]:
             ]
         )
     return found
+
+
+def _high(function: Any, arguments: Sequence[Sequence[Size]]) -> dict[Any, int]:
+    """How large each dim may be."""
+    extras = function.operation.attributes.get("arg_attrs", ())
+    words = [each.value for extra in extras if DIMS in extra for each in extra[DIMS]]
+    ranges = {word.partition("[")[0]: word.rpartition("..")[2].rstrip("]") for word in words if ".." in word}
+    dims = {size for sizes in arguments for size in sizes if isinstance(size, sympy.Symbol)}
+    return {each: int(ranges.get(each.name, 1)) for each in dims}

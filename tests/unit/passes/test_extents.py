@@ -4,6 +4,7 @@ import pytest
 from torch_mlir import ir
 
 from infc.dialects import load
+from infc.passes.stages.dataflow import read_body
 from infc.passes.stages.extents import Extents
 from infc.passes.walk import operations
 
@@ -79,6 +80,29 @@ def test_a_shape_of_numbers() -> None:
     shape = "%c16 = arith.constant 16 : i64\n %shape = tensor.from_elements %long, %c16 : tensor<2xi64>"
     operation = "tensor.reshape %x(%shape) : (tensor<?x?x4xf32>, tensor<2xi64>) -> tensor<?x?xf32>"
     assert extents(function(operation, BODY + shape)) == ["2*rows", "16"]
+
+
+def test_the_cost_model_takes_dims_as_large_as_they_may_be() -> None:
+    text = """
+    func.func @f(%x: tensor<?x4xf32> {rpc.dims = ["rows[1..8]"]}, %w: tensor<4x?xf32>) -> tensor<?x?xf32> {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %zero = arith.constant 0.0 : f32
+      %rows = tensor.dim %x, %c0 : tensor<?x4xf32>
+      %cols = tensor.dim %w, %c1 : tensor<4x?xf32>
+      %e = tensor.empty(%rows, %cols) : tensor<?x?xf32>
+      %f = linalg.fill ins(%zero : f32) outs(%e : tensor<?x?xf32>) -> tensor<?x?xf32>
+      %y = linalg.matmul ins(%x, %w : tensor<?x4xf32>, tensor<4x?xf32>) outs(%f : tensor<?x?xf32>) -> tensor<?x?xf32>
+      return %y : tensor<?x?xf32>
+    }"""
+    with ir.Context() as context, ir.Location.unknown():
+        load(context)
+        module = ir.Module.parse(text)
+        (function,) = operations(module.operation, "func.func")
+        graph = read_body(function).graph
+    assert [node.name for node in graph.nodes] == ["linalg.matmul"]
+    assert graph.nodes[0].flops == 2 * 8 * 4 * 1  # the columns' range is not said
+    assert [value.size for value in graph.values] == [8 * 4 * 4, 4 * 4, 8 * 4]
 
 
 def test_arguments_without_names_have_their_places() -> None:
