@@ -14,6 +14,8 @@ from torch.fx import Graph, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from infc.errors import SourceError
+
 aten = torch.ops.aten
 Pair = tuple[Node, Node]
 
@@ -21,10 +23,20 @@ Pair = tuple[Node, Node]
 def without_complex(exported: torch.export.ExportedProgram) -> None:
     """Replace every complex value inside of `exported` by two real ones, in place.
 
-    Complex inputs and outputs of the program stay, to be refused by the interface. An operator that has no form on
-    pairs raises what PyTorch raises for it.
+    Complex outputs of the program stay, to be refused by the interface. An operator that has no form on pairs raises
+    what PyTorch raises for it.
+
+    Raises:
+        SourceError: an input of the program is complex.
     """
     graph = exported.graph
+    inputs = exported.graph_signature.user_inputs
+    for node in graph.find_nodes(op="placeholder"):
+        if node.name in inputs and _is_complex(node):
+            raise SourceError(
+                f"input {node.name!r} has dtype {node.meta['val'].dtype}, which infc does not carry",
+                hint="take its real and imaginary parts, in a last dim of 2, and call torch.view_as_complex in forward",
+            )
     if not any(_is_complex(node) or _is_fourier(node) for node in graph.nodes):
         return
     pairs = _weights(exported)

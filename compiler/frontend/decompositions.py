@@ -11,6 +11,7 @@ import torch
 from torch._decomp import decomposition_table
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
+from .convolving import convolution
 from .pooling import average_pool, max_pool
 from .scatters import index_reduce, put, scatter_value
 from .variances import var_mean
@@ -165,38 +166,6 @@ def rms_norm(
     torch-mlir takes an `eps` that is None for 0, and then divides by it where a row is zero.
     """
     return decomposition_table[aten._fused_rms_norm.default](x, normalized_shape, weight, eps)[0]
-
-
-def convolution(
-    x: torch.Tensor,
-    weight: torch.Tensor,
-    bias: torch.Tensor | None = None,
-    stride: list[int] | None = None,
-    padding: list[int] | str | None = None,
-    dilation: list[int] | None = None,
-    groups: int = 1,
-) -> torch.Tensor:
-    """A convolution that is given no more of `x` than it reads.
-
-    Where the window or the result has a single place in a dim, and the stride leaves the input's last places unread,
-    the pinned IREE folds that dim away and then finds the sizes contradictory (`FoldUnitExtentDimsPass`).
-    """
-    dims = weight.dim() - 2
-    stride, padding, dilation = stride or [1], [0] if padding is None else padding, dilation or [1]
-    if isinstance(padding, str) or x.dim() != weight.dim():
-        return NotImplemented
-    stride, padding, dilation = (list(each) * (dims // len(each)) for each in (stride, padding, dilation))
-    around: list[int] = []
-    for dim in range(dims):
-        window = (weight.shape[dim + 2] - 1) * dilation[dim] + 1
-        spare = x.shape[dim + 2] + 2 * padding[dim] - window
-        unread = spare % stride[dim] if window == 1 or spare < stride[dim] else 0
-        around = [padding[dim], max(padding[dim] - unread, 0), *around] if unread else [0, 0, *around]
-        x = x.narrow(dim + 2, 0, x.shape[dim + 2] - max(unread - padding[dim], 0))
-        padding[dim] = 0 if unread else padding[dim]
-    if any(around):
-        x = aten.constant_pad_nd.default(x, around)
-    return aten.convolution.default(x, weight, bias, stride, padding, dilation, False, [0] * dims, groups)
 
 
 def constant_pad_nd(x: torch.Tensor, pad: list[int], value: float = 0) -> torch.Tensor:

@@ -206,6 +206,8 @@ def _decomposed(exported: torch.export.ExportedProgram) -> torch.export.Exported
             exported = exported.run_decompositions(table(exported.graph))
             count_dims_from_the_first(exported.graph)
             return exported
+    except SourceError:
+        raise
     except Exception as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         what = lines[0] if lines else "no message"

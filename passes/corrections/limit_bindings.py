@@ -48,7 +48,11 @@ class LimitBindings(Pass):
 
     def __post_init__(self) -> None:
         if self.limit < 2:
-            raise CompileError(f"pass {self.name}: option limit is {self.limit}, expected 2 or more")
+            raise CompileError(
+                f"pass {self.name}: option limit is {self.limit}, expected 2 or more",
+                hint="24 is what one dispatch of IREE's takes",
+                stage=self.name,
+            )
 
     def run(self, module: ir.Operation) -> None:
         """Every linalg operation, from the first: what those before it read is known by then."""

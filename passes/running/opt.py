@@ -90,11 +90,13 @@ def _results(source: str, chunks: list[str], options: "RunOptions", verify_diagn
             stage="parse",
             hint="MLIR's parser calls itself for each, and ends the process where its stack ends",
         )
-    context = make_context()
+    shared = make_context()
     results: list[str] = []
     wrong: list[Diagnostic] = []
     hint = ""
     for chunk in chunks:
+        # A context gives every resource a name of its own: that of a second text would become another.
+        context = make_context() if "dense_resource" in chunk and len(chunks) > 1 else shared
         outcome = run_text(chunk, context, options)
         if outcome.text is not None:
             results.append(outcome.text)

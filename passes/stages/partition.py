@@ -88,7 +88,7 @@ class Partition(Pass):
             if any(op.operation.name == "infer.stage" for op in body.nodes):
                 raise PassError(function, f"@{function.name.value} is partitioned already")
             plan = self._plan(function, body)
-            if self.optional and (unused := unused_rules(body.graph, parse_split(self.split))):
+            if self.optional and self.split and (unused := unused_rules(body.graph, parse_split(self.split))):
                 texts = [ir.StringAttr.get(rule.module, context=module.context) for rule in unused]
                 function.operation.attributes[UNUSED_ATTRIBUTE] = ir.ArrayAttr.get(texts, context=module.context)
             make_stages(function, body, plan)

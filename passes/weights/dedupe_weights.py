@@ -35,15 +35,13 @@ class DedupeWeights(Pass):
     name: ClassVar[str] = "infer-dedupe-weights"
 
     def run(self, module: ir.Operation) -> None:
-        """Works function by function: a value does not cross from one into another, a key does."""
+        """Works block by block: a value does not cross from one stage or function into another, a key does."""
         keys: dict[tuple[str, str, str], Any] = {}
-        for function in operations(module, "func.func"):
-            first: dict[tuple[str, str, str], Any] = {}
-            for weight in operations(function.operation, Weight.OPERATION_NAME):
-                identity = (weight.digest.value, weight.layout.value, str(weight.results[0].type))
-                weight.operation.attributes["key"] = keys.setdefault(identity, weight.key)
-                if identity not in first:
-                    first[identity] = weight
-                    continue
-                weight.results[0].replace_all_uses_with(first[identity].results[0])
+        first: dict[tuple[ir.Block, tuple[str, str, str]], Any] = {}
+        for weight in operations(module, Weight.OPERATION_NAME):
+            identity = (weight.digest.value, weight.layout.value, str(weight.results[0].type))
+            weight.operation.attributes["key"] = keys.setdefault(identity, weight.key)
+            earlier = first.setdefault((weight.operation.block, identity), weight)
+            if earlier is not weight:
+                weight.results[0].replace_all_uses_with(earlier.results[0])
                 weight.operation.erase()

@@ -74,4 +74,6 @@ def _resource_name(attribute: ir.Attribute) -> str | None:
         resource = ir.DenseResourceElementsAttr(attribute)
     except ValueError:
         return None
-    return str(resource).removeprefix("dense_resource<").rpartition("> : ")[0].strip('"')
+    text = str(resource).removeprefix("dense_resource<").rpartition("> : ")[0]
+    # In quotes stands what is no bare name; other characters than ASCII's are escaped.
+    return ir.StringAttr(ir.Attribute.parse(text, attribute.context)).value if text.startswith('"') else text

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from infc.compiler.frontend.complex_numbers import without_complex
+from infc.errors import SourceError
 
 
 class Function(nn.Module):
@@ -50,3 +51,11 @@ def test_numbers_are_those_of_pytorch(function: Callable[..., torch.Tensor]) -> 
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
     values = [node.meta.get("val") for node in exported.graph.nodes]
     assert not any(value.dtype.is_complex for value in values if isinstance(value, torch.Tensor))
+
+
+@pytest.mark.parametrize("function", [lambda m, x: x.real, lambda m, x: torch.view_as_real(x * m.scale)])
+def test_a_complex_input_is_refused_by_name(function: Callable[..., torch.Tensor]) -> None:
+    exported = torch.export.export(Function(function).eval(), (torch.randn(3, 8, dtype=torch.complex64),))
+    with pytest.raises(SourceError, match="input 'x' has dtype torch") as caught:
+        without_complex(exported)
+    assert "view_as_complex" in caught.value.hint

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from infc.compiler.frontend.convolving import convolution
 from infc.compiler.frontend.decompositions import (
     constant_pad_nd,
-    convolution,
     embedding_bag,
     grouped_mm,
     histc,
@@ -66,6 +66,17 @@ def test_convolution(size: int, padding: int, window: int) -> None:
     torch.manual_seed(0)
     x, weight, bias = torch.randn(2, 4, size, 6), torch.randn(6, 2, window, 1), torch.randn(6)
     options = ([2, 3], [padding, 0], [1, 1], 2)
+    expected = torch.conv2d(x, weight, bias, *options)
+    torch.testing.assert_close(convolution(x, weight, bias, *options), expected)
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("window", [1, 2, 4])
+@pytest.mark.parametrize("dilation", [1, 3])
+def test_convolution_of_one_image_whose_padding_has_a_name(padding: str, window: int, dilation: int) -> None:
+    torch.manual_seed(0)
+    x, weight, bias = torch.randn(4, 13, 14), torch.randn(6, 2, window, 3), torch.randn(6)
+    options = ([1, 1], padding, [dilation, dilation], 2)
     expected = torch.conv2d(x, weight, bias, *options)
     torch.testing.assert_close(convolution(x, weight, bias, *options), expected)
 

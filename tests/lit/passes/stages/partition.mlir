@@ -1,5 +1,5 @@
 // RUN: infc-opt --pass-pipeline='builtin.module(infer-partition{stages=2})' %s | filecheck %s
-// RUN: infc-opt --pass-pipeline='builtin.module(infer-partition{memory=6KiB placements=gpu0,gpu1,gpu2})' %s | filecheck --check-prefix MEMORY %s
+// RUN: infc-opt --pass-pipeline='builtin.module(infer-partition{memory=6KiB placements=gpu0,gpu1,gpu2 optional=1})' %s | filecheck --check-prefix MEMORY %s
 // RUN: infc-opt --pass-pipeline='builtin.module(infer-partition{split=layer.1:gpu0;*:cpu0})' %s | filecheck --check-prefix SPLIT %s
 
 // CHECK-LABEL: func.func @chain(%arg0: tensor<1x32xf32>)

@@ -35,3 +35,25 @@ func.func @layouts() -> (tensor<1x16x16x1xf32>, tensor<1x16x16x1xf32>) {
   // CHECK: return %[[P]], %[[T]]
   return %p, %t : tensor<1x16x16x1xf32>, tensor<1x16x16x1xf32>
 }
+
+// Stages keep weights of their own, by one key.
+// CHECK-LABEL: func.func @stages
+func.func @stages(%x: tuple<tensor<4xf32>>) -> tuple<tensor<4xf32>> {
+  // CHECK: %[[FIRST:.*]] = "infer.weight"() {{.*}}key = "f"
+  // CHECK-NEXT: unrealized_conversion_cast %[[FIRST]]
+  %f = "infer.stage"(%x) ({
+  ^bb0(%i: tensor<4xf32>):
+    %w = "infer.weight"() {key = "f", digest = "sha256:4", layout = "row_major", logical = tensor<4xf32>} : () -> tensor<4xf32>
+    %t = builtin.unrealized_conversion_cast %w : tensor<4xf32> to tuple<tensor<4xf32>>
+    "infer.yield"(%t) : (tuple<tensor<4xf32>>) -> ()
+  }) {stage = "one", placement = "a"} : (tuple<tensor<4xf32>>) -> tuple<tensor<4xf32>>
+  // CHECK: %[[SECOND:.*]] = "infer.weight"() {{.*}}key = "f"
+  // CHECK-NEXT: unrealized_conversion_cast %[[SECOND]]
+  %g = "infer.stage"(%f) ({
+  ^bb0(%i: tensor<4xf32>):
+    %w = "infer.weight"() {key = "g", digest = "sha256:4", layout = "row_major", logical = tensor<4xf32>} : () -> tensor<4xf32>
+    %t = builtin.unrealized_conversion_cast %w : tensor<4xf32> to tuple<tensor<4xf32>>
+    "infer.yield"(%t) : (tuple<tensor<4xf32>>) -> ()
+  }) {stage = "two", placement = "b"} : (tuple<tensor<4xf32>>) -> tuple<tensor<4xf32>>
+  return %g : tuple<tensor<4xf32>>
+}
