@@ -1,21 +1,17 @@
 """What breaks the callers of an earlier version of a model, change by change.
 
 A caller is one of the typed service, of the Open Inference Protocol, or of the generated Python client's methods. A
-size is looked at as the range that it may have: a model has to take every input that it took, and may give no output
-that it did not give.
+model has to take every input that it took, and to give for it outputs of the sizes that it gave.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
-from ..runtime.artifact import UNKNOWN, Method, TensorSpec
+from ..runtime.artifact import Method, TensorSpec
 from ..runtime.artifact import signature as sig
 from .proto_view import FieldView, MessageView, RpcView, proto_view
 from .service import Service
-
-Ranges = Mapping[str, tuple[int, int]]  # the smallest and the largest size of each dim
-
-_UNBOUNDED = (0, 1 << 62)
+from .sizes import Sizes, joined, output_stays, say
 
 
 def breaking_changes(before: Service, after: Service) -> list[str]:
@@ -65,7 +61,7 @@ def _message_changes(side: str, old: MessageView, new: MessageView, before: Meth
             if field.number in taken:
                 yield _reused(side, taken[field.number], name)
             continue
-        for change in _field_changes(side, field, fields[name], (_ranges(before), _ranges(after))):
+        for change in _field_changes(side, field, fields[name], Sizes(before), Sizes(after)):
             yield f"{side} {name!r} {change}"
     for number, name in old.reserved:
         if number in taken:
@@ -76,7 +72,7 @@ def _reused(side: str, field: FieldView, before: str) -> str:
     return f"{side} {field.tensor.name!r} has the field number {field.number}, which {before!r} had"
 
 
-def _field_changes(side: str, old: FieldView, new: FieldView, ranges: tuple[Ranges, Ranges]) -> Iterator[str]:
+def _field_changes(side: str, old: FieldView, new: FieldView, before: Sizes, after: Sizes) -> Iterator[str]:
     if old.number != new.number:
         yield f"has the field number {new.number}, it was {old.number}"
     if old.name != new.name:
@@ -87,10 +83,13 @@ def _field_changes(side: str, old: FieldView, new: FieldView, ranges: tuple[Rang
         yield f"has {len(new.tensor.shape)} dims, they were {len(old.tensor.shape)}"
         return
     for axis, (was, now) in enumerate(zip(old.tensor.shape, new.tensor.shape, strict=True)):
-        old_range, new_range = _range(was, ranges[0]), _range(now, ranges[1])
-        inner, outer = (old_range, new_range) if side == "input" else (new_range, old_range)
-        if not outer[0] <= inner[0] <= inner[1] <= outer[1]:
-            yield f"has {_said(new_range)} along dim {axis}, it was {_said(old_range)}"
+        if side == "output":
+            if not output_stays(before, after, was, now):
+                yield f"has {after.said(now)} along dim {axis}, it was {before.said(was)}"
+            continue
+        taken, given = after.of(now), before.of(was)
+        if not taken[0] <= given[0] <= given[1] <= taken[1]:
+            yield f"has {say(taken)} along dim {axis}, it was {say(given)}"
     if side == "input":
         yield from _bound_changes(old, new)
 
@@ -105,16 +104,8 @@ def _bound_changes(old: FieldView, new: FieldView) -> Iterator[str]:
 
 def _shared_sizes(old: Method, new: Method) -> Iterator[str]:
     """Sizes of inputs that must now be equal and might differ before."""
-    before = {spec.name: spec.shape for spec in old.inputs}
-    places: dict[str, list[tuple[str, int]]] = {}
-    for spec in new.inputs:
-        for axis, size in enumerate(spec.shape):
-            if isinstance(size, str) and axis < len(before.get(spec.name, ())):
-                places.setdefault(size, []).append((spec.name, axis))
-    for dim, where in places.items():
-        if len({before[name][axis] for name, axis in where}) > 1:
-            told = ", ".join(f"{name!r}[{axis}]" for name, axis in where)
-            yield f"{told} must have one size, {dim}"
+    for dim, where in joined(Sizes(old), Sizes(new)):
+        yield f"{', '.join(f'{name!r}[{axis}]' for name, axis in where)} must have one size, {dim}"
 
 
 def _call_changes(old: Method, new: Method) -> Iterator[str]:
@@ -160,17 +151,3 @@ def _by_position(method: Method) -> list[str]:
 def _absent(specs: Sequence[TensorSpec], among: Sequence[TensorSpec]) -> list[str]:
     names = {spec.name for spec in among}
     return [spec.name for spec in specs if spec.name not in names]
-
-
-def _ranges(method: Method) -> Ranges:
-    return {dim.name: (dim.low, dim.high) for dim in method.dims} | {UNKNOWN: _UNBOUNDED}
-
-
-def _range(size: int | str, ranges: Ranges) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else ranges[size]
-
-
-def _said(sizes: tuple[int, int]) -> str:
-    if sizes == _UNBOUNDED:
-        return "any size"
-    return f"size {sizes[0]}" if sizes[0] == sizes[1] else f"sizes {sizes[0]} to {sizes[1]}"

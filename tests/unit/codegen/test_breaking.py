@@ -62,9 +62,13 @@ BREAKING = {
         MAIN + "input 'ids' has sizes 2 to 64 along dim 0, it was sizes 1 to 64",
         MAIN + "input 'mask' has sizes 2 to 64 along dim 0, it was sizes 1 to 64",
     ]),
-    "larger results": (
-        of(dims((1, 65))),
-        [MAIN + "output 'scores' has sizes 1 to 65 along dim 0, it was sizes 1 to 64"],
+    "results of another input's size": (
+        of(with_outputs(replace(SCORES, shape=("seq",)), KEPT)),
+        [MAIN + "output 'scores' has the size of input 'ids'[1] along dim 0, it was the size of input 'ids'[0]"],
+    ),
+    "results of one size": (
+        of(with_outputs(replace(SCORES, shape=(64,)), KEPT)),
+        [MAIN + "output 'scores' has size 64 along dim 0, it was the size of input 'ids'[0]"],
     ),
     "a fixed size": (
         of(with_inputs(IDS, replace(MASK, shape=("batch", 512)))),
@@ -95,7 +99,7 @@ BREAKING = {
     ),
     "any size": (
         of(with_outputs(replace(SCORES, shape=("?",)), KEPT)),
-        [MAIN + "output 'scores' has any size along dim 0, it was sizes 1 to 64"],
+        [MAIN + "output 'scores' has any size along dim 0, it was the size of input 'ids'[0]"],
     ),
     "another order": (
         of(with_inputs(MASK, IDS)),
@@ -134,6 +138,7 @@ def test_what_breaks_is_named(case: str) -> None:
         of(with_outputs(SCORES, KEPT, tensor("more", "f32"))),
         of(with_outputs(replace(SCORES, shape=("batch",)), replace(KEPT, shape=(3,)))),
         of(with_inputs(replace(IDS, low=-1, high=100), MASK)),
+        of(dims((0, 65))),  # a call of before gives as many scores as it did
         of(replace(OLD, takes=(*OLD.takes, sig.Parameter("other", "keyword", False, sig.Absent())))),
     ],
 )
@@ -148,6 +153,20 @@ def test_two_sizes_that_must_now_be_one_are_named() -> None:
     after = replace(method("main", [x, replace(y, shape=("n",))], [tensor("z")]), dims=(n,))
     assert breaking_changes(of(before), of(after)) == [MAIN + "'x'[0], 'y'[0] must have one size, n"]
     assert breaking_changes(of(after), of(before)) == []
+
+
+@pytest.mark.parametrize("size", [1, "n"])
+def test_a_size_that_is_one_number_may_become_one_that_varies(size: int | str) -> None:
+    before = replace(
+        method("main", [tensor("x", "f32", 1), tensor("y", "f32", size)], [tensor("z", "f32", size)]),
+        dims=(Dim(name="n", low=1, high=1),) if size == "n" else (),
+    )
+    x, y = tensor("x", "f32", "m"), tensor("y", "f32", "m")
+    after = replace(method("main", [x, y], [tensor("z", "f32", "m")]), dims=(Dim(name="m", low=1, high=8),))
+    assert breaking_changes(of(before), of(after)) == []
+    said = breaking_changes(of(after), of(before))
+    assert said[-1] == MAIN + "output 'z' has size 1 along dim 0, it was the size of input 'x'[0]" or size == "n"
+    assert MAIN + "input 'x' has size 1 along dim 0, it was sizes 1 to 8" in said
 
 
 @pytest.mark.parametrize("case", MODELS)
