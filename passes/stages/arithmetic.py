@@ -20,6 +20,14 @@ def combine(name: str, first: Size, second: Size) -> Size:
     return _OPERATIONS[name](first, second)
 
 
+def compare(predicate: int, first: Size, second: Size) -> Size:
+    """What `arith.cmpi` with this predicate gives, 1 or 0, where it is the same for all dims."""
+    if first is None or second is None or predicate >= len(_TESTS):
+        return None
+    found = _TESTS[predicate](first - second)
+    return None if found is None else sympy.Integer(found)
+
+
 def applied(plan: ir.AffineMap, operands: Sequence[Size]) -> Size:
     """The only result of an affine map."""
     return _affine(plan.results[0], operands[: plan.n_dims], operands[plan.n_dims :])
@@ -55,6 +63,17 @@ _OPERATIONS: Mapping[str, Callable[[sympy.Expr, sympy.Expr], Size]] = {
     "arith.maxsi": lambda first, second: sympy.Max(first, second),
     "arith.minsi": lambda first, second: sympy.Min(first, second),
 }
+
+
+# Of a difference, by the predicate's number: eq, ne, slt, sle, sgt, sge; None where it depends on the dims.
+_TESTS: Sequence[Callable[[sympy.Expr], bool | None]] = (
+    lambda each: each.is_zero,
+    lambda each: each.is_nonzero,
+    lambda each: each.is_negative,
+    lambda each: each.is_nonpositive,
+    lambda each: each.is_positive,
+    lambda each: each.is_nonnegative,
+)
 
 
 def _affine(expression: ir.AffineExpr, dims: Sequence[Size], symbols: Sequence[Size]) -> Size:

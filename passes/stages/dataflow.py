@@ -91,7 +91,7 @@ def read_body(function: Any) -> Body:
         leaves = any(result in returned for result in op.operation.results)
         computed = [operand for operand in operands if operand not in keys]
         varies = op.operation.name == "tensor.empty"  # it reads sizes: a few bytes, where it may be many
-        free = is_dim or op.operation.name in _FREE or _copies(op) or (extents is not None and extents.is_size(op))
+        free = is_dim or op.operation.name in _FREE or _copies(op) or (extents is not None and _computes_numbers(op))
         if leaves or not free or (computed and not varies):
             nodes.append(op)
             sizes.update(_own_weight(op))
@@ -117,6 +117,12 @@ def _extents(function: Any) -> "Extents | None":
     from .extents import Extents  # imports sympy
 
     return Extents(function)
+
+
+def _computes_numbers(op: Any) -> bool:
+    """Whether it makes a number of numbers; where those are sizes and constants, it is a size too."""
+    whole = all(isinstance(result.type, ir.IndexType | ir.IntegerType) for result in op.operation.results)
+    return whole and op.operation.name.startswith(("arith.", "affine.apply"))
 
 
 def _copies(op: Any) -> bool:

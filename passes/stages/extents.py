@@ -7,7 +7,7 @@ import sympy
 from torch_mlir import ir
 
 from ..sizes import shape_of
-from .arithmetic import Size, applied, combine, dim, product, total
+from .arithmetic import Size, applied, combine, compare, dim, product, total
 from .rpc_interface import DIMS
 from .staging import callee_of
 
@@ -54,10 +54,6 @@ class Extents:
         known = (self.along(value, axis) for axis in range(kind.rank))
         return [1 if size is None else max(int(size.subs(self._high)), 0) for size in known]
 
-    def is_size(self, op: Any) -> bool:
-        """Whether an operation computes a number from sizes."""
-        return len(op.operation.results) == 1 and self.number(op.operation.results[0]) is not None
-
     def is_dim(self, op: Any) -> bool:
         """Whether an operation asks for a size that is one of the dims."""
         return op.operation.name == "tensor.dim" and isinstance(self.number(op.operation.results[0]), sympy.Symbol)
@@ -94,6 +90,11 @@ class Extents:
                 return applied(op.map.value, [self.number(each) for each in op.operands])
             case _ if name in _CASTS:
                 return self.number(op.operands[0])
+            case "arith.cmpi":
+                return compare(ir.IntegerAttr(op.predicate).value, *(self.number(each) for each in op.operands))
+            case "arith.select":
+                chosen = self.number(op.operands[0])
+                return None if chosen is None else self.number(op.operands[1 if chosen else 2])
             case _ if len(op.operands) == 2:
                 return combine(name, *(self.number(each) for each in op.operands))
             case _:
@@ -115,6 +116,9 @@ class Extents:
                 return self.number(op.operands[1 + offsets + _varying(value.type).index(axis)])
             case "tensor.expand_shape":
                 return self.number(op.operands[1 + _varying(value.type).index(axis)])
+            case "tensor.pad":
+                around = (self._padding(op, number, axis) for number in (1, 2))
+                return total([self.along(op.operands[0], axis), *around])
             case "tensor.collapse_shape":
                 return product([self.along(op.operands[0], each.value) for each in op.reassociation[axis]])
             case "tensor.reshape":
@@ -126,6 +130,14 @@ class Extents:
                 return self._called(op, value, axis)
             case _:
                 return self._written(op, value, axis)
+
+    def _padding(self, pad: Any, segment: int, axis: int) -> Size:
+        """What is before (segment 1) or behind (2) a padded tensor along an axis."""
+        said = list(ir.DenseI64ArrayAttr(pad.operation.attributes[("static_low", "static_high")[segment - 1]]))
+        if said[axis] != ir.ShapedType.get_dynamic_size():
+            return sympy.Integer(said[axis])
+        first = sum(list(ir.DenseI32ArrayAttr(pad.operation.attributes["operandSegmentSizes"]))[:segment])
+        return self.number(pad.operands[first + said[:axis].count(said[axis])])
 
     def _element(self, shape: ir.Value, position: int) -> Size:
         """An element of a tensor that was made of its elements."""

@@ -15,7 +15,7 @@ from ..walk import operations
 from .outline_stages import PLACEMENT_ATTRIBUTE
 from .remote_dims import name_dims, refuse_sizes
 from .rpc_interface import declare
-from .staging import copy_op, pack, unpack
+from .staging import callee_of, copy_op, pack, unpack
 
 
 @dataclass(frozen=True)
@@ -146,14 +146,26 @@ def _crossing(name: str, remote: Sequence[Any], given: Collection[Any]) -> list[
             if value in given:
                 continue
             if isinstance(value.owner, ir.Block):
-                raise PassError(
-                    op,
-                    f"@{name}: argument {ir.BlockArgument(value).arg_number} is read in the pool, but what the "
-                    "application is given stays there",
-                    hint="place the modules that read it on the client as well",
-                )
+                raise _stays_here(name, op, value)
             found[value] = None
     return list(found)
+
+
+def _stays_here(name: str, op: Any, argument: ir.Value) -> PassError:
+    number = ir.BlockArgument(argument).arg_number
+    if op.operation.name == "func.call":
+        inside = callee_of(op).operation.regions[0].blocks[0].arguments[list(op.operands).index(argument)]
+        if {use.owner.operation.name for use in inside.uses} == {"tensor.dim"}:
+            return PassError(
+                op,
+                f"@{name}: the pool needs a size of argument {number}, and nothing that is sent has it",
+                hint="cut before or after the modules that join or take apart its dims, or compile for fixed sizes",
+            )
+    return PassError(
+        op,
+        f"@{name}: argument {number} is read in the pool, but what the application is given stays there",
+        hint="place the modules that read it on the client as well",
+    )
 
 
 def _outline(function: Any, name: str, remote: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:

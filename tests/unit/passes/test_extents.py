@@ -27,6 +27,11 @@ BODY = """
   %negative = arith.subi %c0, %rows : index
   %cut = arith.divsi %negative, %c4 : index
   %up = affine.apply affine_map<(d0)[s0] -> (d0 ceildiv 2 + s0 * 3)>(%rows)[%cols]
+  %below = arith.cmpi slt, %rows, %c0 : index
+  %kept = arith.select %below, %negative, %rows : index
+  %more = arith.cmpi sgt, %rows, %c4 : index
+  %either = arith.select %more, %rows, %cols : index
+  %bounded = arith.minsi %rows, %c1 : index
   %long = arith.index_cast %half : index to i64
 """
 CASES = [
@@ -42,6 +47,8 @@ CASES = [
     ("tensor.extract_slice %x[0, 0, 0] [1, %rows, 1] [1, 1, 1] : tensor<?x?x4xf32> to tensor<?x1xf32>", ["rows", "1"]),
     ("tensor.concat dim(0) %y, %y : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>", ["2*rows"]),
     ("tensor.concat dim(2) %x : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32>", ["rows", "cols", "4"]),
+    ("tensor.empty(%kept, %bounded) : tensor<?x?xf32>", ["rows", "1"]),
+    ("tensor.empty(%either) : tensor<?xf32>", ["None"]),
     ("tensor.cast %y : tensor<?xf32> to tensor<?xf32>", ["rows"]),
     ("tensor.insert %zero into %y[%c0] : tensor<?xf32>", ["None"]),  # of what nobody wrote a rule for
 ]  # fmt: skip
@@ -74,6 +81,15 @@ def test_what_is_written_is_as_large_as_what_it_is_written_into() -> None:
     fill = "%e = tensor.empty(%four) : tensor<?xf32>"
     operation = "linalg.fill ins(%zero : f32) outs(%e : tensor<?xf32>) -> tensor<?xf32>"
     assert extents(function(operation, BODY + fill)) == ["4*rows"]
+
+
+def test_a_padded_tensor_is_larger() -> None:
+    pad = """%pad = tensor.pad %x low[%four, 1, 0] high[2, %cols, 0] {
+    ^bb0(%i: index, %j: index, %k: index):
+      tensor.yield %zero : f32
+    } : tensor<?x?x4xf32> to tensor<?x?x4xf32>"""
+    operation = "tensor.cast %pad : tensor<?x?x4xf32> to tensor<?x?x4xf32>"
+    assert extents(function(operation, BODY + pad)) == ["5*rows + 2", "2*cols + 1", "4"]
 
 
 def test_a_shape_of_numbers() -> None:
