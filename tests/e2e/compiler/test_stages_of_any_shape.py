@@ -23,7 +23,7 @@ from support.pool import serving
 
 
 class First(nn.Module):
-    """A tensor of floats, one number, booleans and integers."""
+    """A tensor of floats, one number, booleans, integers, and doubles, which IREE computes as floats."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class First(nn.Module):
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         h = self.linear(x)
-        return h, h.sum(), h > 0, h.argmax(-1)
+        return h, h.sum(), h > 0, h.argmax(-1), h.double() / 3
 
 
 class Odd(nn.Module):
@@ -43,9 +43,9 @@ class Odd(nn.Module):
         self.third = nn.Linear(8, 8)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        h, total, above, place = self.first(x)
+        h, total, above, place, third = self.first(x)
         g = self.second(h)
-        y = self.third(g + h) * total + above.to(torch.float32) + place[:, None]
+        y = self.third(g + h) * total + above.to(torch.float32) + place[:, None] + (third * third).float()
         return y, h, x, self.third.bias  # the last, what an early stage gives, an input, a weight
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
@@ -107,6 +107,8 @@ def test_values_of_every_kind_cross_at_every_size(path: Path) -> None:
         forward = next(each for each in artifact.config.wiring if each.method == "forward")
         kinds = {(edge.dtype, len(edge.shape)) for edge in forward.steps[0].outputs}
         assert kinds >= {("f32", 2), ("f32", 0), ("bool", 2), ("i64", 1)}
+        assert len([edge for edge in forward.steps[0].outputs if len(edge.shape) == 2]) == 3  # h, above, third
+        assert "f64" not in {edge.dtype for step in forward.steps for edge in step.outputs}
         readers = [step.stage for step in forward.steps for ref in step.inputs if ref == forward.outputs[1]]
         assert readers == ["stage1", "stage2"]  # h, which is an output too
         with Pipeline(session) as pipeline:
