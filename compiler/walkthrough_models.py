@@ -24,6 +24,7 @@ class Corners(torch.nn.Module):
         super().__init__()
         self.point, self.norm = torch.nn.Conv2d(2, 4, 1), torch.nn.BatchNorm2d(4)
         self.patch = torch.nn.Conv2d(4, 4, 8, stride=8)
+        self.up = torch.nn.ConvTranspose2d(4, 4, 2, stride=2)
         self.many = torch.nn.ParameterList(torch.rand(4) for _ in range(26))
         self.left, self.right = torch.nn.Linear(4, 16, bias=False), torch.nn.Linear(4, 16, bias=False)
         self.nothing = torch.nn.Parameter(torch.zeros(0, 4))
@@ -32,7 +33,7 @@ class Corners(torch.nn.Module):
 
     def forward(self, image: torch.Tensor, at: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """From f32[1, 2, 40, 40] and i64[1, 3] to several."""
-        row = self.patch(self.norm(self.point(image))).mean((0, 2, 3))
+        row = self.up(self.patch(self.norm(self.point(image)))).mean((0, 2, 3))
         for each in self.many:  # more tensors than one dispatch takes
             row = row * each
         both = torch.tanh(self.left(row.reshape(1, 4))) * self.right(row.reshape(1, 4))

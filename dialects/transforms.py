@@ -65,6 +65,43 @@ class Reshape(Transform):
 
 
 @dataclass(frozen=True)
+class Flip(Transform):
+    """The elements along each of `axes` from the last to the first, as `numpy.flip` takes it."""
+
+    name: ClassVar[str] = "flip"
+    axes: Shape
+
+    def apply(self, shape: Shape, element: str) -> tuple[Shape, str]:
+        """Raises ValueError when there are no such axes."""
+        known = set(self.axes) <= set(range(len(shape)))
+        if not self.axes or not known or len(set(self.axes)) < len(self.axes):
+            raise ValueError(f"{self} does not name axes of {_shape(shape)}, each once")
+        return shape, element
+
+
+@dataclass(frozen=True)
+class Phases(Transform):
+    """A convolution's kernel [..., F, C, window...] cut into one kernel for each phase: [..., F * phases, C, parts...].
+
+    There are as many phases as `steps` multiply to, one step for each dimension of the window. Phase a of a dimension
+    of step s has the elements s - 1 - a, 2s - 1 - a, ... of the window, zeros beyond its end: those that fall on the
+    elements of an image that stand s apart among zeros. There are ⌈window / s⌉ of them.
+    """
+
+    name: ClassVar[str] = "phases"
+    steps: Shape
+
+    def apply(self, shape: Shape, element: str) -> tuple[Shape, str]:
+        """Raises ValueError when it is no kernel of so many dimensions."""
+        spatial = len(self.steps)
+        if not spatial or min(self.steps) < 1 or len(shape) < spatial + 2:
+            raise ValueError(f"{self} cuts a kernel [..., F, C, window...], not {_shape(shape)}")
+        *front, features, channels = shape[:-spatial]
+        parts = (-(-size // step) for size, step in zip(shape[-spatial:], self.steps, strict=True))
+        return (*front, features * prod(self.steps), channels, *parts), element
+
+
+@dataclass(frozen=True)
 class Cast(Transform):
     """Every element rounded to the nearest of another floating point type."""
 
@@ -168,7 +205,7 @@ class Concat(Transform):
         return (*shape[: self.axis], self.size, *shape[self.axis + 1 :]), element
 
 
-_ALL: tuple[type[Any], ...] = (Permute, Reshape, Cast, BatchNormScale, BatchNormShift, Quantize, Concat)
+_ALL: tuple[type[Any], ...] = (Permute, Reshape, Flip, Phases, Cast, BatchNormScale, BatchNormShift, Quantize, Concat)
 _KINDS = {kind.name: kind for kind in _ALL}
 
 

@@ -7,6 +7,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, tensor
 
 Axes = tuple[ir.Value, Sequence[int]]
+Size = int | ir.Value
 
 
 def elementwise(

@@ -25,6 +25,8 @@ def shared(further: str = "") -> str:
         "canonicalize",
         "cse",
         further,
+        # Before what guards indexes, since the kernel's turning is told by its own; and before packing.
+        "infer-transposed-convolutions",
         # Before anything moves the index computation away from the load that it guards.
         "infer-guard-gathers",
         "infer-guard-scatters",

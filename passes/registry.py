@@ -26,6 +26,7 @@ _PASSES = {
     "infer-own-results": "corrections.own_results:OwnResults",
     "infer-fold-weight-transforms": "weights.fold_weight_transforms:FoldWeightTransforms",
     "infer-join-products": "weights.join_products:JoinProducts",
+    "infer-transposed-convolutions": "weights.transposed_convolutions:TransposedConvolutions",
     "infer-pointwise-products": "weights.pointwise_products:PointwiseProducts",
     "infer-cast-weights": "weights.cast_weights:CastWeights",
     "infer-quantize-weights": "weights.quantize_weights:QuantizeWeights",

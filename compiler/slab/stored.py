@@ -10,7 +10,18 @@ import torch
 
 from infc.errors import VerifyError
 
-from ...dialects.transforms import BatchNormScale, Cast, Permute, Quantize, Reshape, Transform, parse_transform
+from ...dialects.transforms import (
+    BatchNormScale,
+    Cast,
+    Flip,
+    Permute,
+    Phases,
+    Quantize,
+    Reshape,
+    Transform,
+    parse_transform,
+)
+from .phases import joined
 from .transforming import transformed
 
 Recipe = tuple[Transform, ...]
@@ -86,6 +97,10 @@ def _undone(
                 found = found.permute(tuple(axes.index(axis) for axis in range(len(axes))))
             case Reshape():
                 found = found.reshape(transformed(tensors, source, before[:place]).shape)
+            case Flip(axes):
+                found = found.flip(axes)
+            case Phases(steps):
+                found = joined(found, steps, transformed(tensors, source, before[:place]).shape)
             case BatchNormScale():
                 # By the factors themselves, each the scale of a tensor of ones; what is times zero stays what it was.
                 ones = torch.ones(found.shape, dtype=torch.float64)

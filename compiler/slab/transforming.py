@@ -12,12 +12,15 @@ from ...dialects.transforms import (
     BatchNormShift,
     Cast,
     Concat,
+    Flip,
     Permute,
+    Phases,
     Quantize,
     Reshape,
     Transform,
     others,
 )
+from .phases import cut
 
 _DTYPES = {"f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32}
 
@@ -51,6 +54,10 @@ def _one(tensors: Mapping[str, torch.Tensor], tensor: torch.Tensor, transform: T
             return tensor.permute(axes)
         case Reshape(shape):
             return tensor.reshape(shape)
+        case Flip(axes):
+            return tensor.flip(axes)
+        case Phases(steps):
+            return cut(tensor, steps)
         case Cast(element):
             return tensor.to(_DTYPES[element])
         case BatchNormScale(axis, eps, gamma, var):

@@ -12,7 +12,7 @@ import torch
 import torch.utils._pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ...dialects.transforms import Permute, Quantize, Reshape
+from ...dialects.transforms import Flip, Permute, Phases, Quantize, Reshape
 from ...runtime.artifact import TargetBuild
 from ..frontend.dtypes import TORCH_DTYPES
 from ..frontend.export import Program
@@ -85,7 +85,8 @@ def _rounding(recipe: Recipe) -> Recipe:
         return ()
     if any(isinstance(step, Quantize) for step in recipe):
         return tuple(replace(step, part="q") if isinstance(step, Quantize) else step for step in recipe)
-    return tuple(step for step in recipe if not isinstance(step, Permute | Reshape))  # an element is rounded for itself
+    moves = Permute | Reshape | Flip | Phases  # an element is rounded for itself
+    return tuple(step for step in recipe if not isinstance(step, moves))
 
 
 class StoredReference(Reference):

@@ -95,7 +95,7 @@ def convolution(op: Any) -> Convolution | None:
     if not known or not typed or 0 in (*kernel.shape, *x.shape, *result.shape):
         return None
     groups = kernel.get_dim_size(0) if operation.name in GROUPED else 0
-    return Convolution(op, groups, _numbers(operation, "strides"), _numbers(operation, "dilations"))
+    return Convolution(op, groups, numbers(operation, "strides"), numbers(operation, "dilations"))
 
 
 def convolutions_of(weight: Any) -> list[Convolution]:
@@ -132,7 +132,8 @@ def _convolutions(kernel: ir.Value) -> list[Convolution]:
     return found
 
 
-def _numbers(operation: Any, name: str) -> tuple[int, ...]:
+def numbers(operation: Any, name: str) -> tuple[int, ...]:
+    """The `strides` or `dilations` of a convolution, for each spatial dimension."""
     spatial = ir.RankedTensorType(operation.operands[0].type).rank - (3 if operation.name in GROUPED else 2)
     if name not in operation.attributes:
         return (1,) * spatial

@@ -46,6 +46,7 @@ def test_a_key_says_what_was_done() -> None:
         ("quantize[scale,8,16,sym]", 1 / 127),
         ("permute[1,0]|quantize[q,8,12,asym]", 1 / 127),
         ("permute[1,0]|reshape[8,48]|quantize[q,4,16,sym]", 1 / 7),
+        ("reshape[4,6,16]|flip[2]|phases[3]|reshape[12,36]|quantize[q,8,36,sym]", 1 / 127),
         ("bn_scale[0,1e-05,gamma,var]|cast[bf16]", 2**-8),
         ("bn_scale[0,1e-05,gamma,var]|quantize[q,8,16,sym]", 1 / 127),
     ],

@@ -29,6 +29,18 @@ def test_permute_reshape_and_cast() -> None:
     assert torch.equal(check(tensor, "permute[2,0,1]"), tensor.permute(2, 0, 1))
     assert torch.equal(check(tensor, "reshape[6,4]"), tensor.reshape(6, 4))
     assert torch.equal(check(tensor, "cast[bf16]"), tensor.bfloat16())
+    assert torch.equal(check(tensor, "flip[0,2]"), tensor.flip(0, 2))
+
+
+def test_the_phases_of_a_kernel() -> None:
+    """A transposed convolution is its phases' convolution over the image, woven."""
+    torch.manual_seed(0)
+    kernel, x = torch.randn(3, 4, 3, 5), torch.randn(2, 4, 6, 7)  # [F, C, window...], turned around already
+    phases = check(kernel, "phases[2,3]")
+    sums = torch.nn.functional.conv2d(torch.nn.functional.pad(x, [1, 1, 1, 1]), phases)
+    woven = sums.unflatten(1, (3, 2, 3)).permute(0, 1, 4, 2, 5, 3).flatten(4, 5).flatten(2, 3)
+    expected = torch.conv_transpose2d(x, kernel.transpose(0, 1).flip(2, 3), stride=(2, 3))
+    torch.testing.assert_close(woven[:, :, 1:14, 1:24], expected)
 
 
 def test_several_are_done_in_order() -> None:
