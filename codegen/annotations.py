@@ -57,7 +57,8 @@ class Annotations:
                 return f"list[{' | '.join(dict.fromkeys(map(self.of, tree.items))) or 'object'}]"
             case sig.Mapping():
                 if not tree.keys or not all(_is_name(key) for key in tree.keys):
-                    return f"dict[{_key_types(tree.keys)}, Any]"
+                    kinds = set(map(self.of, tree.items))  # of different ones, no type says which key has which
+                    return f"dict[{_key_types(tree.keys)}, {kinds.pop() if len(kinds) == 1 else 'Any'}]"
                 return self._class("TypedDict", tree, [str(key) for key in tree.keys])
             case sig.NamedTuple():
                 return self._class("NamedTuple", tree, tree.keys)

@@ -7,7 +7,7 @@ from itertools import takewhile
 from ..runtime.artifact import Dim
 from ..runtime.artifact import signature as sig
 from .annotations import Annotations, ClassView
-from .names import class_name, method_names, unique
+from .names import class_name, method_names, plain, unique
 from .service import ServiceMethod
 from .tensor_view import TensorView, tensor_views
 
@@ -115,4 +115,5 @@ def _method(
 def _describe(tree: sig.Tree, annotations: Annotations) -> str:
     if isinstance(tree, sig.Tensor):
         return annotations.tensors[tree.name].describe
-    return "; ".join(f"{name} {annotations.tensors[name].describe}".rstrip(".") for name in sig.tensors(tree)) + "."
+    said = (f"{plain(name)} {annotations.tensors[name].describe}".rstrip(".") for name in sig.tensors(tree))
+    return f"{'; '.join(said)}."

@@ -15,9 +15,11 @@ _TYPING = {"Any", "NDArray", "NamedTuple", "Self", "TracebackType", "TypedDict"}
 _CLASSES = {"AsyncFronted", "Fronted", "Method", "Path", "Record", "Request", "Response", "Spec"} | _TYPING
 _FUNCTIONS = {"annotations", "close", "dataclass", "grpc", "np"}
 _LOCALS = {"call", "limit", "message", "metadata", "response", "self", "sizes", "timeout"}
+_OF_CLASSES = {"mro"}  # what every class has: a dataclass would take it for a field's default
 # Types of the annotations in the client classes: a method of one of these names would stand for it there.
 _TYPES = {"bool", "dict", "float", "int", "list", "object", "str", "tuple", "type"}
-_USED = _CONSTANTS | _CLASSES | _FUNCTIONS | _LOCALS
+_USED = _CONSTANTS | _CLASSES | _FUNCTIONS | _LOCALS | _OF_CLASSES
+_UNQUOTED = re.compile(r"[^A-Za-z0-9 _.,:/@+=()\[\]-]")  # what might end a docstring or be misread in one
 
 
 def identifier(text: str, *, fallback: str) -> str:
@@ -60,3 +62,8 @@ def unique(texts: Iterable[str], *, fallback: str) -> list[str]:
 
 def _reserved(name: str) -> bool:
     return keyword.iskeyword(name) or name in _USED
+
+
+def plain(text: str) -> str:
+    """Text for a docstring or a comment: whatever could end it or be misread becomes a question mark."""
+    return _UNQUOTED.sub("?", text)[:100]

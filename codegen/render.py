@@ -19,12 +19,12 @@ from infc.errors import ArtifactError
 from . import DEFAULT_POOL
 from .annotations import Name
 from .descriptors import PROTO_NAME, descriptor_set, proto_text
+from .names import plain
 from .proto_view import ProtoView
 from .tensor_view import TensorView
 from .view import ModelView
 
 _WIDTH = 120
-_UNQUOTED = re.compile(r"[^A-Za-z0-9 _.,:/@+=()\[\]-]")  # what might end a docstring or be misread in one
 LARGEST_POINTER = 256 * 1024  # bytes, as a client reads it (remote/client/pointer.py; a test compares)
 
 # The addresses that a client takes from a pointer (remote/client/address.py; a test compares).
@@ -108,7 +108,7 @@ def _environment() -> Environment:
     )
     filters: Any = environment.filters
     filters["literal"] = _literal
-    filters["plain"] = _plain
+    filters["plain"] = plain
     filters["sentence"] = _sentence
     filters["comment"] = _comment
     filters["toml"] = _toml
@@ -128,11 +128,6 @@ def _literal(value: object) -> str:
     if isinstance(value, str) and text.startswith("'") and '"' not in text:
         return f'"{text[1:-1]}"'
     return text
-
-
-def _plain(text: str) -> str:
-    """Text for a docstring: whatever could end it or be misread becomes a question mark."""
-    return _UNQUOTED.sub("?", text)[:100]
 
 
 def _sentence(text: str) -> str:
@@ -181,21 +176,33 @@ def layout(value: object, indent: int, before: int = 0) -> str:
 
 
 def _explode(annotation: str, indent: int, before: int) -> str:
-    """A generic type, or a list, as code: a part a line where one line is too short for all of them."""
+    """A generic type, a union of types or a list as code: a part a line where one line is too short for all of them.
+
+    A union stands in brackets, where lines may end.
+    """
     if indent + before + len(annotation) < _WIDTH or "[" not in annotation:
         return annotation
+    kinds = _parts(annotation, "|")
+    if len(kinds) > 1:
+        lines = [_explode(kind, indent, 2 if number else before) for number, kind in enumerate(kinds)]
+        return f"\n{' ' * indent}| ".join(lines)
     name, _, rest = annotation.partition("[")
+    inner = " " * (indent + 4)
+    inside = "".join(f"{inner}{_explode(part, indent + 4, 1)},\n" for part in _parts(rest[:-1], ","))
+    return f"{name}[\n{inside}{' ' * indent}]"
+
+
+def _parts(text: str, between: str) -> list[str]:
+    """What lies between the marks that are in no brackets."""
     parts = [""]
     depth = 0
-    for char in rest[:-1]:
+    for char in text:
         depth += {"[": 1, "]": -1}.get(char, 0)
-        if char == "," and depth == 0:
+        if char == between and depth == 0:
             parts.append("")
         else:
             parts[-1] += char
-    inner = " " * (indent + 4)
-    lines = "".join(f"{inner}{_explode(part.strip(), indent + 4, 1)},\n" for part in parts)
-    return f"{name}[\n{lines}{' ' * indent}]"
+    return [part.strip() for part in parts]
 
 
 def _arguments(names: list[str], indent: int, before: int) -> str:

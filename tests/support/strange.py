@@ -14,7 +14,7 @@ DTYPES: tuple[str, ...] = get_args(DType)
 BUILTINS = ["tuple", "list", "dict", "float", "int", "str", "bool", "type", "object", "None", "True", "print", "range"]
 OURS = ["np", "grpc", "NDArray", "Any", "Self", "Record", "Spec", "Method", "timeout", "self", "message", "sizes",
         "limit", "call", "response", "metadata", "close", "forward", "Path", "Fronted", "annotations", "infer",
-        "path", "methods", "FRONT", "kind", "error", "trace"]  # fmt: skip
+        "path", "methods", "FRONT", "kind", "error", "trace", "mro"]  # fmt: skip
 COLLIDING = [
     "a_b",
     "a-b",
@@ -77,6 +77,23 @@ def _record() -> Method:
     return Method(name="main", inputs=(tensor("x"),), outputs=outputs, takes=takes("x"), returns=tree)
 
 
+def _nested() -> Method:
+    """Every word as a tensor inside of one argument; results in a mapping without names, of kinds that do not fit."""
+    specs = [tensor(word, "f32", 2) for word in WORDS]
+    leaves = tuple(map(sig.Tensor, WORDS))
+    outputs = [tensor(f"y{number}", dtype) for number, dtype in enumerate(DTYPES)]
+    results = tuple(sig.Tensor(each.name) for each in outputs)
+    record, pair = sig.Record("A", ("x",), results[1:2]), sig.NamedTuple("B", ("y",), results[2:3])
+    kinds = sig.List((sig.Tuple(results[3:]), record, pair))
+    return Method(
+        name="main",
+        inputs=tuple(specs),
+        outputs=tuple(outputs),
+        takes=(sig.Parameter("x", "either", True, sig.Tuple((sig.Mapping(tuple(WORDS), leaves),))),),
+        returns=sig.Mapping((0, "layer-1"), (sig.Mapping(("a",), (kinds,)), results[0])),
+    )
+
+
 def _dims() -> Method:
     names = ["class", "n", "N", "batch size", "模", '"', "1"]
     dims = tuple(Dim(name=name, low=0, high=3) for name in names)
@@ -94,6 +111,7 @@ def _service(name: str, *methods: Method) -> Service:
 STRANGE: dict[str, Service] = {
     "words": _service("class", _wide()),
     "fields": _service("Path", _record()),
+    "nested": _service("nested", _nested()),
     "methods": _service("模型", *(method(word, [tensor("x", "f16")], [tensor("y", "bf16")]) for word in METHODS)),
     "dims": _service("1.5-b_", _dims()),
     "scalars": _service(

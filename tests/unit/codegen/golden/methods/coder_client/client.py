@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, NamedTuple, Self, TypedDict
+from typing import NamedTuple, Self, TypedDict
 
 import grpc
 import numpy as np
@@ -63,7 +63,7 @@ class CoderEncodeOutputs(Record):
 
     states: list[NDArray[np.float32] | CoderEncodeOutputs2]
     nothing: None
-    by_place: dict[int, Any]
+    by_place: dict[int, NDArray[np.float32]]
 
 
 class CoderDecodeOutputs(TypedDict):
