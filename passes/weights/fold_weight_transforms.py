@@ -11,6 +11,7 @@ from infc.errors import CompileError
 from ...dialects.infer import Weight
 from ...dialects.transforms import NO_BIAS, BatchNormScale, BatchNormShift, Permute, Reshape, Transform
 from ..base import Pass
+from ..elementwise import sizes_of
 from ..walk import operations
 from .batch_norms import CONVOLUTIONS, BatchNorm, batch_norm_behind, constant_of, kernel_of, weight_of
 from .convolutions import GROUPED
@@ -83,7 +84,7 @@ def _fold_norm(convolution: Any, kernel: Any, bias: str | Any, norm: BatchNorm) 
     with convolution.location, ir.InsertionPoint(convolution):
         scaled = derive(kernel, BatchNormScale(0, norm.eps, gamma, var), *reshape, digests=digests)
         moved = derive(norm.beta, BatchNormShift(norm.eps, gamma, mean, var, before), *grouping, digests=digests)
-        empty = tensor.empty(list(kind.shape), kind.element_type)
+        empty = tensor.empty(sizes_of(convolution.operation.operands[2], range(kind.rank)), kind.element_type)
         others = [axis for axis in range(kind.rank) if axis not in channels]
         init: Any = linalg.broadcast(moved.results[0], outs=[empty], dimensions=others)
         folded = convolution.operation.clone(ir.InsertionPoint(convolution))
