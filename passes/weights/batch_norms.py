@@ -7,7 +7,7 @@ from torch_mlir import ir
 
 from ...dialects.infer import Weight
 from ..elementwise import maps_of, single_op
-from .convolutions import GROUPED
+from .convolution_forms import GROUPED
 
 # Convolutions whose kernel has the output channels in front, and whose result has channels behind the batch.
 CONVOLUTIONS = (

@@ -7,11 +7,7 @@ from typing import Any
 from torch_mlir import ir
 
 from .contractions import STORED, is_zero_fill
-
-# Of several groups: images, groups and channels of a group stand in front; of the kernel groups and features.
-GROUPED = ("linalg.conv_2d_ngchw_gfchw",)
-
-_CONVOLUTIONS = (*GROUPED, "linalg.conv_1d_ncw_fcw", "linalg.conv_2d_nchw_fchw", "linalg.conv_3d_ncdhw_fcdhw")
+from .convolution_forms import form_of
 
 # When tiles pay, as measured layer by layer (docs/concepts/compiler.md). The choice does not depend on the number of
 # images: programs of one model for several of them share the kernel.
@@ -82,8 +78,8 @@ class Convolution:
 
 def convolution(op: Any) -> Convolution | None:
     """`op` as a convolution; None when it is none whose sizes and types are those that `Convolution` describes."""
-    operation = op.operation
-    if operation.name not in _CONVOLUTIONS:
+    operation, form = op.operation, form_of(op)
+    if form is None:
         return None
     kinds = [ir.RankedTensorType(value.type) for value in operation.operands]
     x, kernel, result = kinds
@@ -94,8 +90,7 @@ def convolution(op: Any) -> Convolution | None:
     typed = elements[0] == elements[1] and elements[0] in STORED and elements[2] == "f32"
     if not known or not typed or 0 in (*kernel.shape, *x.shape, *result.shape):
         return None
-    groups = kernel.get_dim_size(0) if operation.name in GROUPED else 0
-    return Convolution(op, groups, numbers(operation, "strides"), numbers(operation, "dilations"))
+    return Convolution(op, kernel.get_dim_size(0) if form.grouped else 0, form.strides, form.dilations)
 
 
 def convolutions_of(weight: Any) -> list[Convolution]:
@@ -119,7 +114,7 @@ def _convolutions(kernel: ir.Value) -> list[Convolution]:
     found: list[Convolution] = []
     for use in kernel.uses:
         op = use.owner
-        if op.operation.name == "tensor.expand_shape" and ir.RankedTensorType(kernel.type).rank == 4:
+        if op.operation.name == "tensor.expand_shape":
             grouped = _convolutions(op.operation.results[0])
             if not grouped or not all(each.groups for each in grouped):
                 return []
@@ -130,11 +125,3 @@ def _convolutions(kernel: ir.Value) -> list[Convolution]:
             return []
         found.append(one)
     return found
-
-
-def numbers(operation: Any, name: str) -> tuple[int, ...]:
-    """The `strides` or `dilations` of a convolution, for each spatial dimension."""
-    spatial = ir.RankedTensorType(operation.operands[0].type).rank - (3 if operation.name in GROUPED else 2)
-    if name not in operation.attributes:
-        return (1,) * spatial
-    return tuple(int(each) for each in ir.DenseIntElementsAttr(operation.attributes[name]))

@@ -14,7 +14,7 @@ from ..base import Pass
 from ..elementwise import sizes_of
 from ..walk import operations
 from .batch_norms import CONVOLUTIONS, BatchNorm, batch_norm_behind, constant_of, kernel_of, weight_of
-from .convolutions import GROUPED
+from .convolution_forms import GROUPED
 from .derive import derive
 
 

@@ -7,9 +7,7 @@ from torch_mlir import ir
 
 from ...dialects.infer import Weight
 from .contractions import is_zero_fill
-from .convolutions import GROUPED, numbers
-
-_CONVOLUTIONS = (*GROUPED, "linalg.conv_1d_ncw_fcw", "linalg.conv_2d_nchw_fchw", "linalg.conv_3d_ncdhw_fcdhw")
+from .convolution_forms import form_of
 
 
 @dataclass(frozen=True)
@@ -36,21 +34,19 @@ class Spread:
 
 def spread(op: Any) -> Spread | None:
     """`op` as a convolution over a spread image that has phases; None when it is none."""
-    operation = op.operation
-    if operation.name not in _CONVOLUTIONS or not _is_float(operation.results[0]):
-        return None
-    if any(step != 1 for step in numbers(operation, "strides")):
+    operation, form = op.operation, form_of(op)
+    if form is None or not _is_float(operation.results[0]) or any(step != 1 for step in form.strides):
         return None
     kernel = operation.operands[1].owner
     if isinstance(kernel, ir.Block) or kernel.operation.name != Weight.OPERATION_NAME:
         return None
-    groups = kernel.opview.logical.value.shape[0] if operation.name in GROUPED else 0
+    groups = kernel.opview.logical.value.shape[0] if form.grouped else 0
     image = _ungrouped(operation.operands[0]) if groups else operation.operands[0]
     found = _image(image)
     if found is None or kernel.opview.layout.value != "row_major":
         return None
     source, places, steps = found
-    each = Spread(op, source, kernel.opview, groups, places, steps, numbers(operation, "dilations"))
+    each = Spread(op, source, kernel.opview, groups, places, steps, form.dilations)
     apart = [step > 1 for step in steps]
     dense = [
         dilation == 1 or size == 1 or not far

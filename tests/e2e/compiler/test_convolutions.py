@@ -17,6 +17,14 @@ LAYERS = (
     (nn.ConvTranspose2d(6, 9, 4, 3, 0, 2, groups=3), (2, 6, 3, 4), "phases[3,3]", "mmt4d[16,1]"),
     (nn.ConvTranspose1d(4, 6, 16, 8, 4), (1, 4, 9), "phases[8]", "row_major"),
     (nn.ConvTranspose3d(4, 3, 2, 2), (1, 4, 2, 3, 2), "phases[2,2,2]", "mmt4d[16,1]"),
+    (nn.ConvTranspose3d(4, 6, 3, 2, groups=2), (1, 4, 2, 3, 2), "phases[2,2,2]|", "mmt4d[16,1]"),
+    (nn.Conv1d(6, 8, 3, 2, 1, groups=2), (2, 6, 9), "reshape[2,4,9]", "mmt4d[4,1]"),
+    (
+        nn.Conv3d(6, 8, (3, 2, 1), (1, 2, 3), groups=2, dilation=(2, 1, 1)),
+        (2, 6, 5, 4, 4),
+        "reshape[2,4,18]",
+        "mmt4d[4,1]",
+    ),
     (nn.ConvTranspose1d(4, 6, 3, 2, dilation=2), (1, 4, 9), "permute[1,0,2]|flip[2]", "row_major"),
 )
 

@@ -46,3 +46,30 @@ func.func @depthwise(%x: tensor<1x16x9x9xf32>, %init: tensor<1x16x4x4xf32>) -> t
   %y = linalg.depthwise_conv_2d_nchw_chw {dilations = dense<1> : vector<2xi64>, strides = dense<2> : vector<2xi64>} ins(%x, %w : tensor<1x16x9x9xf32>, tensor<16x3x3xf32>) outs(%init : tensor<1x16x4x4xf32>) -> tensor<1x16x4x4xf32>
   return %y : tensor<1x16x4x4xf32>
 }
+
+// Loops that are almost a convolution in groups: the largest of the products, and a sum that is not of the window.
+// CHECK-LABEL: func.func @loops
+#x = affine_map<(n, g, f, i, c, a) -> (n, g, c, i + a)>
+#w = affine_map<(n, g, f, i, c, a) -> (g, f, c, a)>
+#y = affine_map<(n, g, f, i, c, a) -> (n, g, f, i)>
+#t = affine_map<(n, g, f, i, c, a) -> (n, g, c, i)>
+func.func @loops(%x: tensor<1x2x4x9xf32>, %init: tensor<1x2x8x7xf32>) -> (tensor<1x2x8x7xf32>, tensor<1x2x8x7xf32>) {
+  %w = "infer.weight"() {key = "w", digest = "sha256:1", layout = "row_major", logical = tensor<2x8x4x3xf32>} : () -> tensor<2x8x4x3xf32>
+  %v = "infer.weight"() {key = "v", digest = "sha256:2", layout = "row_major", logical = tensor<2x8x4x3xf32>} : () -> tensor<2x8x4x3xf32>
+  // CHECK: arith.maximumf
+  %y = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]} ins(%x, %w : tensor<1x2x4x9xf32>, tensor<2x8x4x3xf32>) outs(%init : tensor<1x2x8x7xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.maximumf %p, %out : f32
+    linalg.yield %s : f32
+  } -> tensor<1x2x8x7xf32>
+  %short = tensor.extract_slice %x[0, 0, 0, 0] [1, 2, 4, 7] [1, 1, 1, 1] : tensor<1x2x4x9xf32> to tensor<1x2x4x7xf32>
+  // CHECK: ins(%{{.*}} : tensor<1x2x4x7xf32>, tensor<2x8x4x3xf32>)
+  %u = linalg.generic {indexing_maps = [#t, #w, #y], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]} ins(%short, %v : tensor<1x2x4x7xf32>, tensor<2x8x4x3xf32>) outs(%init : tensor<1x2x8x7xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %p, %out : f32
+    linalg.yield %s : f32
+  } -> tensor<1x2x8x7xf32>
+  return %y, %u : tensor<1x2x8x7xf32>, tensor<1x2x8x7xf32>
+}

@@ -55,3 +55,30 @@ func.func @varies(%x: tensor<?x4x9x9xf32>, %init: tensor<?x20x4x4xf32>) -> tenso
   %y = linalg.conv_2d_nchw_fchw {dilations = dense<1> : vector<2xi64>, strides = dense<2> : vector<2xi64>} ins(%x, %w : tensor<?x4x9x9xf32>, tensor<20x4x3x3xf32>) outs(%init : tensor<?x20x4x4xf32>) -> tensor<?x20x4x4xf32>
   return %y : tensor<?x20x4x4xf32>
 }
+
+// -----
+
+// Groups in three dims, which are loops, with strides and dilations in their maps; in one dim the kernel of rank three.
+// CHECK-DAG: affine_map<(d0, d1, d2, d3, d4, d5, d6, d7, d8) -> (d0, d1, d2, d6 * 2 + d3, d7 + d4 * 3, d5 + d8)>
+// CHECK-LABEL: func.func @groups_in_three_and_one
+// CHECK-DAG: "infer.weight"() {{.*}}key = "w|reshape[2,4,16]", layout = "mmt4d[4,1]"
+// CHECK-DAG: "infer.weight"() {{.*}}key = "v|reshape[2,4,6]", layout = "mmt4d[4,1]"
+// CHECK-COUNT-2: linalg.batch_mmt4d
+// CHECK-NOT: linalg.conv
+#x = affine_map<(n, g, f, i, j, k, c, a, b, d) -> (n, g, c, i * 2 + a, j + b * 3, k + d)>
+#w = affine_map<(n, g, f, i, j, k, c, a, b, d) -> (g, f, c, a, b, d)>
+#y = affine_map<(n, g, f, i, j, k, c, a, b, d) -> (n, g, f, i, j, k)>
+func.func @groups_in_three_and_one(%x: tensor<1x2x2x4x6x3xf32>, %init: tensor<1x2x4x2x3x2xf32>, %z: tensor<1x2x2x5x1xf32>, %start: tensor<1x2x4x3x1xf32>) -> (tensor<1x2x4x2x3x2xf32>, tensor<1x2x4x3x1xf32>) {
+  %w = "infer.weight"() {key = "w", digest = "sha256:1", layout = "row_major", logical = tensor<8x2x2x2x2xf32>} : () -> tensor<8x2x2x2x2xf32>
+  %v = "infer.weight"() {key = "v", digest = "sha256:2", layout = "row_major", logical = tensor<8x2x3xf32>} : () -> tensor<8x2x3xf32>
+  %g = tensor.expand_shape %w [[0, 1], [2], [3], [4], [5]] output_shape [2, 4, 2, 2, 2, 2] : tensor<8x2x2x2x2xf32> into tensor<2x4x2x2x2x2xf32>
+  %h = tensor.expand_shape %v [[0, 1], [2], [3, 4]] output_shape [2, 4, 2, 3, 1] : tensor<8x2x3xf32> into tensor<2x4x2x3x1xf32>
+  %y = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction", "reduction"]} ins(%x, %g : tensor<1x2x2x4x6x3xf32>, tensor<2x4x2x2x2x2xf32>) outs(%init : tensor<1x2x4x2x3x2xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %p, %out : f32
+    linalg.yield %s : f32
+  } -> tensor<1x2x4x2x3x2xf32>
+  %u = linalg.conv_2d_ngchw_gfchw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>} ins(%z, %h : tensor<1x2x2x5x1xf32>, tensor<2x4x2x3x1xf32>) outs(%start : tensor<1x2x4x3x1xf32>) -> tensor<1x2x4x3x1xf32>
+  return %y, %u : tensor<1x2x4x2x3x2xf32>, tensor<1x2x4x3x1xf32>
+}
