@@ -8,9 +8,11 @@ from torch_mlir import ir
 Size = sympy.Expr | None  # None: nothing is known
 
 
-def dim(name: str) -> sympy.Expr:
-    """A dim of the caller's, which is one or more."""
-    return sympy.Symbol(name, integer=True, positive=True)
+def dim(name: str, low: int) -> sympy.Expr:
+    """A dim of the caller's, which is `low` or more."""
+    if low > 0:
+        return sympy.Symbol(name, integer=True, positive=True)
+    return sympy.Symbol(name, integer=True, nonnegative=True)
 
 
 def combine(name: str, first: Size, second: Size) -> Size:

@@ -14,6 +14,7 @@ from ..sizes import byte_size, shape_of
 from ..walk import operations
 from ..weights.rows import reads_rows
 from .cost import op_flops
+from .dims import varying
 
 if TYPE_CHECKING:
     from .extents import Extents
@@ -112,7 +113,7 @@ def read_body(function: Any) -> Body:
 
 def _extents(function: Any) -> "Extents | None":
     """What is known of sizes that vary; None where none do."""
-    if all(getattr(argument.type, "has_static_shape", True) for argument in function.arguments):
+    if not any(varying(argument) for argument in function.arguments):
         return None
     from .extents import Extents  # imports sympy
 

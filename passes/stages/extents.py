@@ -1,6 +1,6 @@
 """How large values are, as expressions of the dims that the caller chooses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sympy
@@ -8,7 +8,7 @@ from torch_mlir import ir
 
 from ..sizes import shape_of
 from .arithmetic import Size, applied, combine, compare, dim, product, total
-from .rpc_interface import DIMS
+from .dims import Dims, varying
 from .staging import callee_of
 
 _CASTS = {"arith.index_cast", "arith.extsi", "arith.extui"}
@@ -23,12 +23,19 @@ class Extents:
     Args:
         function: a func.func with one block.
         given: the sizes of its arguments, for a function that another one calls.
+        callers: the names of the functions around it.
+
+    Raises PassError: as `Dims.of`.
     """
 
-    def __init__(self, function: Any, given: Sequence[Sequence[Size]] | None = None) -> None:
+    def __init__(
+        self, function: Any, given: Sequence[Sequence[Size]] | None = None, callers: Sequence[str] = ()
+    ) -> None:
         self._block: Any = function.operation.regions[0].blocks[0]
-        self._arguments = _named(function) if given is None else given
-        self._high: Mapping[Any, int] = _high(function, self._arguments)
+        self._callers = (*callers, function.name.value)
+        dims = Dims.of(function) if given is None else Dims((), {})
+        self._arguments = _symbols(function, dims) if given is None else given
+        self._high: dict[Any, Any] = {dim(name, each.low): each.high for name, each in dims.ranges.items()}
         self._known: dict[tuple[Any, int], Size] = {}
         self._calls: dict[Any, Extents] = {}
 
@@ -52,7 +59,8 @@ class Extents:
         if not isinstance(kind, ir.RankedTensorType) or kind.has_static_shape:
             return shape_of(kind)
         known = (self.along(value, axis) for axis in range(kind.rank))
-        return [1 if size is None else max(int(size.subs(self._high)), 0) for size in known]
+        sizes: list[Any] = [None if size is None else size.subs(self._high) for size in known]
+        return [max(int(size), 0) if size is not None and size.is_Integer else 1 for size in sizes]
 
     def is_dim(self, op: Any) -> bool:
         """Whether an operation asks for a size that is one of the dims."""
@@ -106,16 +114,16 @@ class Extents:
         op: Any = value.owner.opview
         match op.operation.name:
             case "tensor.empty":
-                return self.number(op.operands[_varying(value.type).index(axis)])
+                return self.number(op.operands[varying(value).index(axis)])
             case "tensor.cast" | "infer.transfer":
                 return self.along(op.operands[0], axis)
             case "tensor.insert_slice":
                 return self.along(op.operands[1], axis)
             case "tensor.extract_slice":  # of its sizes those that vary, after the tensor and the offsets
                 offsets = ir.DenseI32ArrayAttr(op.operation.attributes["operandSegmentSizes"])[1]
-                return self.number(op.operands[1 + offsets + _varying(value.type).index(axis)])
+                return self.number(op.operands[1 + offsets + varying(value).index(axis)])
             case "tensor.expand_shape":
-                return self.number(op.operands[1 + _varying(value.type).index(axis)])
+                return self.number(op.operands[1 + varying(value).index(axis)])
             case "tensor.pad":
                 around = (self._padding(op, number, axis) for number in (1, 2))
                 return total([self.along(op.operands[0], axis), *around])
@@ -156,8 +164,10 @@ class Extents:
     def _called(self, call: Any, value: ir.Value, axis: int) -> Size:
         if call.operation not in self._calls:
             callee = callee_of(call)
+            if callee.name.value in self._callers or len(callee.operation.regions[0].blocks) != 1:
+                return None
             given = [self._all(each) for each in call.operands]
-            self._calls[call.operation] = Extents(callee, given)
+            self._calls[call.operation] = Extents(callee, given, self._callers)
         inside = self._calls[call.operation]
         returned = list(inside._block.operations)[-1].operands
         return inside.along(returned[list(call.operation.results).index(value)], axis)
@@ -170,35 +180,16 @@ class Extents:
 _ITSELF = -1  # in the place of an axis: of a value that is a number
 
 
-def _varying(kind: Any) -> list[int]:
-    return [axis for axis in range(kind.rank) if kind.is_dynamic_dim(axis)]
-
-
-def _named(function: Any) -> list[list[Size]]:
+def _symbols(function: Any, dims: Dims) -> list[list[Size]]:
     """The sizes of a function's arguments."""
-    attributes = function.operation.attributes
-    arguments = function.operation.regions[0].blocks[0].arguments
-    extras = list(attributes["arg_attrs"]) if "arg_attrs" in attributes else [{}] * len(arguments)
     found: list[list[Size]] = []
-    for number, (argument, extra) in enumerate(zip(arguments, extras, strict=True)):
+    for argument, names in zip(function.operation.regions[0].blocks[0].arguments, dims.names, strict=True):
         kind = argument.type
-        if not isinstance(kind, ir.RankedTensorType):
-            found.append([])
-            continue
-        words = iter([each.value.partition("[")[0] for each in extra[DIMS]] if DIMS in extra else ())
-        found.append(
-            [
-                dim(next(words, f"arg{number}_{axis}")) if kind.is_dynamic_dim(axis) else None
-                for axis in range(kind.rank)
-            ]
-        )
+        axes = range(kind.rank) if isinstance(kind, ir.RankedTensorType) else ()
+        by_axis = dict(zip(varying(argument), names, strict=True))
+        found.append([dim(by_axis[axis], _low(dims, by_axis[axis])) if axis in by_axis else None for axis in axes])
     return found
 
 
-def _high(function: Any, arguments: Sequence[Sequence[Size]]) -> dict[Any, int]:
-    """How large each dim may be."""
-    extras = function.operation.attributes.get("arg_attrs", ())
-    words = [each.value for extra in extras if DIMS in extra for each in extra[DIMS]]
-    ranges = {word.partition("[")[0]: word.rpartition("..")[2].rstrip("]") for word in words if ".." in word}
-    dims = {size for sizes in arguments for size in sizes if isinstance(size, sympy.Symbol)}
-    return {each: int(ranges.get(each.name, 1)) for each in dims}
+def _low(dims: Dims, name: str) -> int:
+    return dims.ranges[name].low if name in dims.ranges else 0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from torch_mlir import ir
 
 from ..base import PassError
+from .dims import Dims, varying
 from .rpc_interface import DIMS
 from .staging import callee_of
 
@@ -26,11 +27,12 @@ def name_dims(function: Any, remote: Any, sent: Sequence[ir.Value], given: Seque
 
     Raises PassError: the pool would get a value, or give one, whose size it cannot check by the names of dims.
     """
-    if all(_varying(value) == [] for value in (*sent, *given)):
+    if all(not varying(value) for value in (*sent, *given)):
         return
     from .extents import Extents  # imports sympy
 
-    extents, words = Extents(function), _words(function)
+    extents = Extents(function)
+    words = {name: each.text for name, each in Dims.of(function).ranges.items()}
     inputs = [_named(extents, value) for value in sent]
     outputs = [_named(extents, value) for value in given]
     checked = {name for names in inputs for name in names}
@@ -76,22 +78,10 @@ def _becomes_index(argument: ir.Value, entry: ir.Block) -> bool:
     return False
 
 
-def _varying(value: ir.Value) -> list[int]:
-    kind = value.type
-    return [axis for axis in range(kind.rank) if kind.is_dynamic_dim(axis)] if isinstance(kind, ir.ShapedType) else []
-
-
 def _named(extents: "Extents", value: ir.Value) -> list[str]:
     """The names of a value's sizes that vary, or the expressions that they are."""
-    sizes = (extents.along(value, axis) for axis in _varying(value))
+    sizes = (extents.along(value, axis) for axis in varying(value))
     return [_UNKNOWN if size is None else str(size) for size in sizes]
-
-
-def _words(function: Any) -> dict[str, str]:
-    """The dims of a function's arguments with their ranges, `batch[1..64]`, by their names."""
-    extras = function.operation.attributes.get("arg_attrs", ())
-    words = [each.value for extra in extras if DIMS in extra for each in extra[DIMS]]
-    return {word.partition("[")[0]: word for word in words}
 
 
 def _attributes(dims: Sequence[Sequence[str]]) -> ir.ArrayAttr:

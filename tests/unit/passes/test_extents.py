@@ -4,6 +4,7 @@ import pytest
 from torch_mlir import ir
 
 from infc.dialects import load
+from infc.errors import CompileError
 from infc.passes.stages.dataflow import read_body
 from infc.passes.stages.extents import Extents
 from infc.passes.walk import operations
@@ -58,7 +59,7 @@ def extents(text: str) -> list[str]:
     with ir.Context() as context, ir.Location.unknown():
         load(context)
         module = ir.Module.parse(text)
-        (function,) = operations(module.operation, "func.func")
+        function = operations(module.operation, "func.func")[-1]
         returned = list(function.regions[0].blocks[0].operations)[-1].operands[0]
         found = Extents(function)
         return [str(found.along(returned, axis)) for axis in range(returned.type.rank)]
@@ -119,6 +120,56 @@ def test_the_cost_model_takes_dims_as_large_as_they_may_be() -> None:
     assert [node.name for node in graph.nodes] == ["linalg.matmul"]
     assert graph.nodes[0].flops == 2 * 8 * 4 * 1  # the columns' range is not said
     assert [value.size for value in graph.values] == [8 * 4 * 4, 4 * 4, 8 * 4]
+
+
+def test_a_dim_that_may_be_none_is_not_taken_for_one_or_more() -> None:
+    text = """
+    func.func @f(%x: tensor<?xf32> {rpc.dims = ["rows[LOW..8]"]}) -> tensor<?xf32> {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %rows = tensor.dim %x, %c0 : tensor<?xf32>
+      %some = arith.maxsi %rows, %c1 : index
+      %e = tensor.empty(%some) : tensor<?xf32>
+      return %e : tensor<?xf32>
+    }"""
+    assert extents(text.replace("LOW", "1")) == ["rows"]
+    assert extents(text.replace("LOW", "0")) == ["Max(1, rows)"]
+
+
+@pytest.mark.parametrize(
+    ("dims", "said"),
+    [
+        ('"rows[1..8]"', "is no list of dims"),
+        ("[1]", "is no list of dims"),
+        ('["rows[1..]"]', "is no list of dims"),
+        ('["rows", "cols"]', "argument 0 has 1 dynamic dims and 2 names for them"),
+    ],
+)
+def test_dims_that_are_none_are_an_error_of_the_pass(dims: str, said: str) -> None:
+    text = f"func.func @f(%x: tensor<?xf32> {{rpc.dims = {dims}}}) -> tensor<?xf32> {{ return %x : tensor<?xf32> }}"
+    with pytest.raises(CompileError, match=said) as caught:
+        extents(text)
+    assert "batch[1..64]" in caught.value.hint
+
+
+def test_calls_are_followed_unless_they_come_back_or_lead_out() -> None:
+    text = """
+    func.func private @out(tensor<?xf32>) -> tensor<?xf32>
+    func.func private @again(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
+      %y, %z = call @again(%x) : (tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>)
+      %w = tensor.concat dim(0) %x, %x : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      return %y, %w : tensor<?xf32>, tensor<?xf32>
+    }
+    func.func @f(%x: tensor<?xf32>) -> tensor<?xf32> {
+      %a = call @out(%x) : (tensor<?xf32>) -> tensor<?xf32>
+      %b, %c = call @again(%x) : (tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>)
+      return RETURNED : tensor<?xf32>
+    }"""
+    assert [extents(text.replace("RETURNED", each)) for each in ("%a", "%b", "%c")] == [
+        ["None"],
+        ["None"],
+        ["2*arg0_0"],
+    ]
 
 
 def test_arguments_without_names_have_their_places() -> None:
