@@ -18,19 +18,23 @@ from .messages import Attached, Failed, Infer, Released, Request, Result, Tensor
 
 _log = logging.getLogger(__name__)
 
+# Models whose stages keep their threads while nobody calls them: starting them takes a call's time, having them memory.
+KEPT = 16
+
 
 class Running:
     """Runs calls and answers them, each once, in the order in which they end.
 
-    How many are under way together is the controller's to say. `sessions` are the attached models by name.
+    How many are under way together is the controller's to say. `sessions` are the attached models by name. Of those in
+    stages the `KEPT` that were called last have threads.
     """
 
     def __init__(self, channel: BlockingChannel[Request]) -> None:
         self._channel = channel
         self._sending = Lock()
         self.sessions: dict[str, Session] = {}
-        self._pipelines: dict[str, Pipeline] = {}
-        self._under_way: dict[int, Future[Outputs]] = {}
+        self._pipelines: dict[str, Pipeline] = {}  # in the order of their last calls
+        self._under_way: dict[int, tuple[str, Future[Outputs]]] = {}
 
     def begin(self, message: Infer) -> None:
         """Run a call; of a method of several stages, begin it.
@@ -42,11 +46,9 @@ class Running:
         session, number = self.sessions[message.model], message.number
         try:
             if len(session.entry(message.method).legs) > 1:
-                pipeline = self._pipelines.get(message.model)
-                if pipeline is None:
-                    pipeline = self._pipelines[message.model] = Pipeline(session)
+                pipeline = self._pipeline(message.model, session)
                 future = pipeline.submit(inputs, message.method, lambda future: self._left(message, future))
-                self._under_way[number] = future
+                self._under_way[number] = message.model, future
                 if future.done():  # it may have left before it was written down
                     self._under_way.pop(number, None)
                 return
@@ -58,7 +60,7 @@ class Running:
 
     def cancel(self, number: int) -> None:
         """The call goes no further than the stage in which it is."""
-        future = self._under_way.get(number)
+        _, future = self._under_way.get(number, (None, None))
         if future is not None:
             future.cancel()
 
@@ -75,6 +77,18 @@ class Running:
         """
         with self._sending:
             self._channel.send(msgspec.structs.replace(reply, number=number))
+
+    def _pipeline(self, model: str, session: Session) -> Pipeline:
+        """The model's, which is now the last that was called. One that has no call under way may have to go for it."""
+        pipeline = self._pipelines.pop(model, None)
+        if pipeline is None:
+            busy = {name for name, _ in list(self._under_way.values())}
+            idle = [name for name in self._pipelines if name not in busy]
+            for name in idle[: max(len(self._pipelines) - KEPT + 1, 0)]:
+                self._pipelines.pop(name).close()
+            pipeline = Pipeline(session)
+        self._pipelines[model] = pipeline
+        return pipeline
 
     def _left(self, message: Infer, future: "Future[Outputs]") -> None:
         self._under_way.pop(message.number, None)

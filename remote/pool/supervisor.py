@@ -74,8 +74,15 @@ class Executor:
         asyncio.get_running_loop().add_reader(pidfd, self._on_exit, pidfd)
 
     @staticmethod
-    async def start(models: Sequence[Attach], paged: PagedArena | None = None) -> "Executor":
+    async def start(
+        models: Sequence[Attach], paged: PagedArena | None = None, *, all_of_them: bool = True
+    ) -> "Executor":
         """Start a process and attach the models. With `paged`, their weights are mapped from that arena.
+
+        Args:
+            models: what to attach.
+            paged: see above.
+            all_of_them: a model that cannot be attached is an error; else its calls will try it again.
 
         Raises:
             InfcError: a model cannot be attached.
@@ -87,7 +94,12 @@ class Executor:
         try:
             for model in models:
                 attaching = model.model
-                await executor.attach(model)
+                try:
+                    await executor.attach(model)
+                except InfcError as error:
+                    if all_of_them:
+                        raise
+                    _log.error("executor %d goes on without model %s: %s", executor.pid, model.model, error)
         except ExecutorDied as error:
             await executor.end()
             raise ExecutorFailed(
@@ -125,18 +137,13 @@ class Executor:
             return "closed its channel"
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
 
-    async def infer(self, work: Work) -> tuple[Answer, ...]:
-        """Run the model; its outputs.
+    async def begin(self, work: Work) -> Begun:
+        """Hand an inference over; its answer has the outputs, a tuple of `Answer`.
 
         Raises:
-            InfcError: what the executor reported.
-            ExecutorDied: it ended before it had answered.
+            InfcError: from the answer: what the executor reported.
+            ExecutorDied: it ended before it had answered, also from the answer.
         """
-        begun = await self.begin(work)
-        return await begun.answer
-
-    async def begin(self, work: Work) -> Begun:
-        """Hand an inference over; its answer raises as `infer`."""
         return await self._ask(work.message, Result, work)
 
     def cancel(self, begun: Begun) -> None:

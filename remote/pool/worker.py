@@ -55,7 +55,7 @@ class Worker:
     """Runs calls in its executor: one at a time, or several of models in stages.
 
     Args:
-        models: what each executor attaches when it starts.
+        models: what each executor attaches when it starts; the first one all of them.
         patience: seconds that an executor may go on with a call whose caller has given up.
         paged: the arena that weights are mapped from; None for their files.
     """
@@ -79,7 +79,7 @@ class Worker:
         """The executor; a new one when there is none.
 
         Raises:
-            InfcError: a model cannot be attached.
+            InfcError: a model cannot be attached to the first one, or no process can be started.
             PoolUnavailable: the worker was closed.
         """
         if self._closed:
@@ -133,8 +133,6 @@ class Worker:
 
     @staticmethod
     async def _infer(executor: Executor, call: Call) -> tuple[Answer, ...]:
-        if call.depth == 1:  # an executor that runs a call by itself listens to nothing meanwhile
-            return await executor.infer(call.work)
         begun = await executor.begin(call.work)
         call.cancel = lambda: executor.cancel(begun)
         if call.abandoned:
@@ -166,7 +164,16 @@ class Worker:
                 await task.result().end()
 
     async def _start(self) -> Executor:
-        executor = await Executor.start(self._models, self._paged)
+        # Files change while a pool serves them: what became of one model is no reason to do without the others.
+        first = self._watcher is None
+        try:
+            executor = await Executor.start(self._models, self._paged, all_of_them=first)
+        except ExecutorFailed as error:
+            if first:
+                raise
+            _log.error("%s; from now on models are attached when they are called", error)
+            self._models = ()
+            executor = await Executor.start(self._models, self._paged)
         self._watcher = asyncio.create_task(self._watch(executor))
         return executor
 

@@ -36,6 +36,7 @@ from infc.runtime.artifact import (
 from infc.runtime.loaded import LoadedStage
 
 from support.artifacts import REPORT, compile_mlir
+from support.pool import PATIENCE
 from support.signatures import returns, takes
 
 FLOATS = Edge(dtype="f32", shape=(4,))
@@ -172,7 +173,7 @@ class Gate:
         def call(self: LoadedStage, *args: object) -> object:
             if self.name == "poke":
                 gate.inside.set()
-                gate.go.wait()
+                gate.go.wait(PATIENCE)
             gate.seen.append(self.name)
             try:
                 return real(self, *args)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
+from threading import enumerate as enumerate_threads
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from infc.remote.pool.channel import BlockingChannel
 from infc.remote.pool.executor import serve
 from infc.remote.pool.messages import Attach, Cancel, Failed, Infer, Reply, Request, Result, Tensor
+from infc.remote.pool.running import KEPT
 from infc.runtime.artifact import Artifact
 
 from support.pool import PATIENCE
@@ -29,8 +31,14 @@ class Controller:
     def ask(self, message: Any, *arrays: np.ndarray) -> None:
         self._channel.send(message, [memoryview(array.tobytes()) for array in arrays])
 
-    def infer(self, number: int, x: np.ndarray) -> None:
-        self.ask(Infer("staged", "main", (Tensor("x", "f32", (4,)),), number), x)
+    def infer(self, number: int, x: np.ndarray, model: str = "staged") -> None:
+        self.ask(Infer(model, "main", (Tensor("x", "f32", (4,)),), number), x)
+
+    def attach(self, path: Path, model: str = "staged") -> None:
+        with Artifact.open(path) as artifact:
+            digest = artifact.digest
+        self.ask(Attach(model, str(path), digest, "cpu", number=7))
+        assert self.answer()[0].number == 7
 
     def answer(self) -> tuple[Any, dict[str, np.ndarray]]:
         reply = self._channel.receive()
@@ -51,11 +59,8 @@ def controller(path: Path) -> Iterator[Controller]:
     channel: BlockingChannel[Any] = BlockingChannel(theirs, Request)  # pyright: ignore[reportArgumentType]
     thread = Thread(target=serve, args=(channel,))
     thread.start()
-    with Artifact.open(path) as artifact:
-        digest = artifact.digest
     controller = Controller(ours)
-    controller.ask(Attach("staged", str(path), digest, "cpu", number=7))
-    assert controller.answer()[0].number == 7
+    controller.attach(path)
     yield controller
     ours.shutdown(socket.SHUT_RDWR)
     thread.join()
@@ -101,3 +106,29 @@ def test_cancelling_what_is_not_under_way_is_nothing(controller: Controller) -> 
     controller.ask(Cancel(99))
     controller.infer(1, X)
     check(controller.answer()[1], X)
+
+
+def stage_threads() -> int:
+    return sum(thread.name in ("infc-double", "infc-poke", "infc-sum") for thread in enumerate_threads())
+
+
+def test_only_models_that_were_called_lately_have_threads(
+    controller: Controller, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is under way keeps them, however many are called meanwhile."""
+    gate = Gate.closed(monkeypatch)
+    controller.infer(0, X)
+    assert gate.inside.wait(PATIENCE)
+    monkeypatch.undo()
+    before = stage_threads()
+    for number in range(1, KEPT + 5):
+        controller.attach(path, f"m{number}")
+        controller.infer(number, number * X, f"m{number}")
+        check(controller.answer()[1], number * X)
+    assert stage_threads() - before == 3 * (KEPT - 1)
+    gate.go.set()
+    check(controller.answer()[1], X)
+    for number in (1, 2):  # theirs have ended, and begin again
+        controller.infer(number, number * X, f"m{number}")
+        check(controller.answer()[1], number * X)
+    assert stage_threads() - before == 3 * (KEPT - 1)
