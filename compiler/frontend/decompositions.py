@@ -182,6 +182,16 @@ def constant_pad_nd(x: torch.Tensor, pad: list[int], value: float = 0) -> torch.
     return aten.constant_pad_nd.default(x, [max(places, 0) for places in pad], value)
 
 
+def as_strided(
+    x: torch.Tensor, size: list[int], stride: list[int], storage_offset: int | None = None
+) -> torch.Tensor:
+    """`x` in another shape where that is all it is, as behind a group norm: torch-mlir takes no size that varies."""
+    if storage_offset or not any(isinstance(each, torch.SymInt) for each in size) or not x.is_contiguous():
+        return NotImplemented
+    whole = [math.prod(size[axis + 1 :]) for axis in range(len(size))]
+    return x.reshape(size) if stride == whole and math.prod(size) == x.numel() else NotImplemented
+
+
 def topk(
     x: torch.Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -221,6 +231,7 @@ def gelu(x: torch.Tensor, *, approximate: str = "none") -> torch.Tensor:
 
 # Of what other operators decompose into, and a graph therefore need not call.
 _ALWAYS: dict[Any, Callable[..., Any]] = {
+    aten.as_strided.default: as_strided,
     aten.constant_pad_nd.default: constant_pad_nd,
     aten.gelu.default: gelu,
     aten.scatter.value: scatter_value,
