@@ -182,9 +182,7 @@ def constant_pad_nd(x: torch.Tensor, pad: list[int], value: float = 0) -> torch.
     return aten.constant_pad_nd.default(x, [max(places, 0) for places in pad], value)
 
 
-def as_strided(
-    x: torch.Tensor, size: list[int], stride: list[int], storage_offset: int | None = None
-) -> torch.Tensor:
+def as_strided(x: torch.Tensor, size: list[int], stride: list[int], storage_offset: int | None = None) -> torch.Tensor:
     """`x` in another shape where that is all it is, as behind a group norm: torch-mlir takes no size that varies."""
     if storage_offset or not any(isinstance(each, torch.SymInt) for each in size) or not x.is_contiguous():
         return NotImplemented
