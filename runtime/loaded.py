@@ -11,7 +11,7 @@ import iree.runtime
 from infc.errors import ArtifactError, ExecutorFailed
 
 from .artifact import CHUNK_SIZE, Artifact, ModuleBuild, StageBuild
-from .devices import Device, instance
+from .devices import LOST, NOT_LOST, Device, instance
 from .memory import Mapping, kernel
 from .memory.loading import LoadedSlab
 from .memory.pages import MapSlab, map_blobs, map_files
@@ -114,9 +114,11 @@ class LoadedStage:
             The results, buffer views on the stage's device.
 
         Raises:
-            ExecutorFailed: the module itself failed.
+            ExecutorFailed: the module itself failed, or its device did not survive a fork.
             ArtifactError: the module was not loaded yet, and does not load.
         """
+        if self.device.lost:
+            raise ExecutorFailed(f"cannot run: {LOST}", hint=NOT_LOST)
         given = rt.VmVariantList(len(arguments))
         results = rt.VmVariantList(count)
         try:

@@ -36,7 +36,7 @@ class LocalFront:
     def __init__(self, front: Front, *, model: str) -> None:
         self.front = front
         self._model = model
-        self._attaching = Lock()
+        self._attaching: dict[int, Lock] = {}  # a thread that held one at a fork does not exist in the child
         self._attached: dict[int, Session] = {}
         self._methods: dict[str, Any] = {}
         self._attach()
@@ -74,14 +74,14 @@ class LocalFront:
         return self._methods[name]
 
     def _attach(self) -> "Session":
-        with self._attaching:
-            # IREE's threads do not survive a fork, and its driver makes no others: a child attaches for itself, to the
-            # device that needs none.
-            if os.getpid() not in self._attached:
-                self._attached[os.getpid()] = self._open("local-sync" if self._attached else None)
-            return self._attached[os.getpid()]
+        process = os.getpid()
+        with self._attaching.setdefault(process, Lock()):
+            # IREE's threads do not survive a fork: a child attaches for itself.
+            if process not in self._attached:
+                self._attached[process] = self._open()
+            return self._attached[process]
 
-    def _open(self, device: str | None) -> "Session":
+    def _open(self) -> "Session":
         try:
             from ...runtime.artifact import Artifact
             from ...runtime.session import Session
@@ -105,7 +105,7 @@ class LocalFront:
                     hint=_WRITE_AGAIN,
                 )
             self._methods = {method.name: method for method in artifact.config.interface.methods}
-            return Session.attach(artifact, device=device)
+            return Session.attach(artifact)
 
 
 _WRITE_AGAIN = "write pointer and stage again, together: `infc codegen OUT.infc -o DIR --pointer model.pt`"

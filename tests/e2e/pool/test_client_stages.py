@@ -102,24 +102,62 @@ def test_what_the_model_does_not_take_is_said_before_anything_is_sent(pointer: P
         assert len(tap.sent) == before
 
 
-AFTER_A_FORK = """
+FORKS = """
 import os, pickle, sys
+from threading import Event, Thread
 import numpy as np
+from infc.errors import ArtifactError
 from infc.remote.client import connect
+from infc.remote.client.front import LocalFront
 model = connect(sys.argv[1])
 x = np.ones((2, 8), "f4")
 here = model.infer({"x": x})["z"]
-again = pickle.loads(pickle.dumps(model))
-assert np.array_equal(again.infer({"x": x})["z"], here)
-child = os.fork()
-if child == 0:
-    os._exit(0 if np.allclose(model.infer({"x": x})["z"], here) else 1)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+def right(model):
+    return np.allclose(model.infer({"x": x})["z"], here)
+
+def in_child(work):
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if work() else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, work
+
+assert right(pickle.loads(pickle.dumps(model)))
+in_child(lambda: right(model))
+in_child(lambda: right(pickle.loads(pickle.dumps(model))))  # loaded in the child, by a parent that had loaded others
+
+def while_another_thread_attaches():
+    inside, real = Event(), LocalFront._open
+    LocalFront._open = lambda self: (inside.set(), Event().wait())
+    Thread(target=right, args=(model,), daemon=True).start()
+    inside.wait()
+    LocalFront._open = real
+    in_child(lambda: right(model))
+    return True
+
+in_child(while_another_thread_attaches)
+
+# A process keeps the file that it has attached; one that begins finds that it is another.
+front = sys.argv[1] + ".front.infc"
+os.rename(front, front + ".old")
+open(front, "wb").write(open(front + ".old", "rb").read()[:100_000])
+assert right(model)
+
+def another():
+    try:
+        right(model)
+    except ArtifactError as error:
+        return front in str(error)
+
+in_child(another)
 """
 
 
 def test_a_copy_and_a_child_run_their_own(pointer: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", AFTER_A_FORK, str(pointer)], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", FORKS, str(pointer)], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
 
 

@@ -25,6 +25,7 @@ from support.artifacts import (
     write_artifact,
     write_linear_artifact,
 )
+from support.pool import PATIENCE
 from support.signatures import returns, takes
 
 X = np.random.default_rng(1).standard_normal((2, 8), dtype=np.float32)
@@ -226,3 +227,42 @@ def test_a_process_may_end_with_a_session_open(linear_artifact: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, linear_artifact], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+AFTER_A_FORK = """
+import os, sys
+import numpy as np
+from infc.errors import InfcError
+from infc.runtime.artifact import Artifact
+from infc.runtime.session import Session
+x = np.frombuffer(bytes.fromhex(sys.argv[2]), "f4").reshape(2, 8)
+
+def attach(device=None):
+    with Artifact.open(sys.argv[1]) as artifact:
+        return Session.attach(artifact, device=device)
+
+def said(work):
+    try:
+        work()
+    except InfcError as error:
+        return f"{type(error).__name__}: {error.message}"
+
+session = attach()
+here = session.run({"x": x})["output_0"]
+if os.fork() == 0:
+    print(said(lambda: session.run({"x": x})))
+    print(said(lambda: attach("local-task")))
+    print(np.array_equal(attach().run({"x": x})["output_0"], here), flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_a_forked_process_does_not_wait_for_threads_that_it_has_not(linear_artifact: Path) -> None:
+    command = [sys.executable, "-c", AFTER_A_FORK, str(linear_artifact), X.tobytes().hex()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
+    ran, attached, right = done.stdout.splitlines()
+    lost = "the threads of device 'local-task' belong to the process that this one was forked from"
+    assert ran == f"ExecutorFailed: main cannot run: {lost}"
+    assert attached == f"InfcError: {linear_artifact}: target 'cpu': {lost}"
+    assert right == "True"
