@@ -2,6 +2,8 @@
 
 import torch
 
+from .depthwise import in_two_dims, is_depthwise
+
 aten = torch.ops.aten
 
 
@@ -44,4 +46,8 @@ def convolution(
         padding[dim] = 0 if unread else padding[dim]
     if any(around):
         x = aten.constant_pad_nd.default(x, around)
+    if dims == 3 and is_depthwise(x, weight, groups):
+        if any(padding):
+            x = aten.constant_pad_nd.default(x, [each for each in reversed(padding) for _ in (0, 1)])
+        return in_two_dims(x, weight, bias, stride, dilation)
     return aten.convolution.default(x, weight, bias, stride, padding, dilation, False, [0] * dims, groups)

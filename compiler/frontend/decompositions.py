@@ -12,6 +12,7 @@ from torch._decomp import decomposition_table
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
 from .convolving import convolution
+from .depthwise import transposed_convolution
 from .pooling import average_pool, max_pool
 from .scatters import index_reduce, put, scatter_value
 from .variances import var_mean
@@ -249,6 +250,9 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "aten::conv1d": convolution,
     "aten::conv2d": convolution,
     "aten::conv3d": convolution,
+    "aten::conv_transpose1d": transposed_convolution,
+    "aten::conv_transpose2d": transposed_convolution,
+    "aten::conv_transpose3d": transposed_convolution,
     "aten::histc": histc,
     "aten::hypot": hypot,
     "aten::index_reduce": index_reduce,

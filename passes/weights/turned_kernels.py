@@ -15,7 +15,8 @@ _INDEX = "linalg.index"
 def turned(value: ir.Value) -> tuple[Any, tuple[Transform, ...]] | None:
     """The weight of which `value` has the same elements along other axes, or from the last to the first, and how.
 
-    torch-mlir writes so what a transposed convolution does with its kernel:
+    torch-mlir writes so what a transposed convolution does with its kernel, and `flip` with an operand beside that it
+    does not use:
 
     ```mlir
     %v = linalg.generic {…identity map…} outs(%e : tensor<8x16x4x4xf32>) {
@@ -55,11 +56,12 @@ def _only_reads(value: ir.Value) -> Any:
     if isinstance(owner, ir.Block) or owner.operation.name != "linalg.generic":
         return None
     generic = owner.opview
-    rank = ir.RankedTensorType(value.type).rank
-    dims = ", ".join(f"d{axis}" for axis in range(rank))
-    if len(generic.operation.operands) != 1 or maps_of(generic) != [f"({dims}) -> ({dims})"]:
+    dims = ", ".join(f"d{axis}" for axis in range(ir.RankedTensorType(value.type).rank))
+    block = generic.operation.regions[0].blocks[0]
+    used = any(True for argument in block.arguments for _ in argument.uses)
+    if used or len(generic.operation.results) != 1 or maps_of(generic)[-1] != f"({dims}) -> ({dims})":
         return None
-    body = list(generic.operation.regions[0].blocks[0].operations)
+    body = list(block.operations)
     extracts = [op for op in body if op.operation.name == "tensor.extract"]
     known = {_INDEX, "arith.subi", "tensor.extract", "linalg.yield"}
     if len(extracts) != 1 or not {op.operation.name for op in body} <= known:

@@ -25,6 +25,9 @@ LAYERS = (
         "reshape[2,4,18]",
         "mmt4d[4,1]",
     ),
+    (nn.ConvTranspose2d(4, 3, (1, 2), 2, 2), (1, 4, 6, 6), "phases[2,2]|", "mmt4d[16,1]"),  # cut deeper than it reaches
+    (nn.ConvTranspose2d(4, 4, 4, 2, 1, groups=4), (1, 4, 3, 4), "flip[2,3]", "row_major"),
+    (nn.Conv3d(4, 4, (3, 1, 2), (1, 2, 1), 1, groups=4), (2, 4, 3, 4, 3), "layers", "row_major"),
     (nn.ConvTranspose1d(4, 6, 3, 2, dilation=2), (1, 4, 9), "permute[1,0,2]|flip[2]", "row_major"),
 )
 
@@ -58,5 +61,5 @@ def test_all_kinds_at_once(tmp_path: Path) -> None:
     assert target.verify.stored
     assert max(each.max_rel_error for each in target.verify.stored) < 1e-5
     for number, (_, _, transforms, layout) in enumerate(LAYERS):
-        found = {key: each for key, each in weights.items() if key.startswith(f"layers.{number}.weight|")}
+        found = {key: each for key, each in weights.items() if key.split("|")[0] == f"layers.{number}.weight"}
         assert any(transforms in key and each == layout for key, each in found.items()), (number, found)

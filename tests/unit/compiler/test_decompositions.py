@@ -14,6 +14,7 @@ from infc.compiler.frontend.decompositions import (
     table,
     topk,
 )
+from infc.compiler.frontend.depthwise import transposed_convolution
 
 DATA = torch.tensor([-1.0, 0.0, 0.1, 0.5, 0.99, 1.0, 2.0, 2.5, 3.0, 3.0001, float("nan")])
 
@@ -79,6 +80,29 @@ def test_convolution_of_one_image_whose_padding_has_a_name(padding: str, window:
     x, weight, bias = torch.randn(4, 13, 14), torch.randn(6, 2, window, 3), torch.randn(6)
     options = ([1, 1], padding, [dilation, dilation], 2)
     expected = torch.conv2d(x, weight, bias, *options)
+    torch.testing.assert_close(convolution(x, weight, bias, *options), expected)
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("groups", [2, 4])
+@pytest.mark.parametrize("padding", [0, 1, 5])
+def test_transposed_convolution(dims: int, groups: int, padding: int) -> None:
+    """Of one channel a group, too; with more padding than the kernel has reach; of one image."""
+    torch.manual_seed(0)
+    x, bias = torch.randn(2, 4, 6, 7, 8)[(..., *[0] * (3 - dims))], torch.randn(4)
+    weight = torch.randn(4, 4 // groups, *(3, 2, 1)[:dims])
+    options = ([3, 2, 4][:dims], [padding, 0, 1][:dims], [1] * dims, groups, [2] * dims)
+    transposed = (torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d)[dims - 1]
+    for image in (x, x[0]):
+        expected = transposed(image, weight, bias, *options)
+        torch.testing.assert_close(transposed_convolution(image, weight, bias, *options), expected)
+
+
+def test_a_depthwise_convolution_in_three_dims() -> None:
+    torch.manual_seed(0)
+    x, weight, bias = torch.randn(2, 3, 6, 7, 8), torch.randn(3, 1, 3, 2, 3), torch.randn(3)
+    options = ([2, 1, 3], [1, 1, 0], [2, 1, 1], 3)
+    expected = torch.conv3d(x, weight, bias, *options)
     torch.testing.assert_close(convolution(x, weight, bias, *options), expected)
 
 

@@ -98,6 +98,37 @@ func.func @long(%x: tensor<1x4x?xf32>, %init: tensor<1x4x?xf32>, %size: index, %
 
 // -----
 
+// `flip`, which has the weight as an operand beside; and an operand that is used.
+// CHECK-LABEL: func.func @flipped
+// CHECK: %[[W:.*]] = "infer.weight"() {{.*}}key = "w|flip[1]"
+// CHECK: %[[Y:.*]] = linalg.generic
+// CHECK: return %[[W]], %[[Y]]
+func.func @flipped() -> (tensor<3x4xf32>, tensor<3x4xf32>) {
+  %c3 = arith.constant 3 : index
+  %w = "infer.weight"() {key = "w", digest = "sha256:1", layout = "row_major", logical = tensor<3x4xf32>} : () -> tensor<3x4xf32>
+  %e = tensor.empty() : tensor<3x4xf32>
+  %k = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%w : tensor<3x4xf32>) outs(%e : tensor<3x4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %a = linalg.index 0 : index
+    %b = linalg.index 1 : index
+    %s = arith.subi %c3, %b : index
+    %v = tensor.extract %w[%a, %s] : tensor<3x4xf32>
+    linalg.yield %v : f32
+  } -> tensor<3x4xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]} ins(%w : tensor<3x4xf32>) outs(%e : tensor<3x4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %a = linalg.index 0 : index
+    %b = linalg.index 1 : index
+    %s = arith.subi %c3, %b : index
+    %v = tensor.extract %w[%a, %s] : tensor<3x4xf32>
+    %t = arith.addf %v, %in : f32
+    linalg.yield %t : f32
+  } -> tensor<3x4xf32>
+  return %k, %y : tensor<3x4xf32>, tensor<3x4xf32>
+}
+
+// -----
+
 // A dilated kernel, of which each output reads some elements only: turned around, and the zeros stay.
 // CHECK-LABEL: func.func @dilated
 // CHECK: "infer.weight"() {{.*}}key = "w|permute[1,0,2]|flip[2]", layout
