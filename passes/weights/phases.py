@@ -48,6 +48,18 @@ def in_phases(each: Spread) -> None:
     op.erase()
 
 
+def over_padding(each: Spread) -> None:
+    """Have the convolution `each`, whose image has steps of 1, read it padded.
+
+    Of what a convolution gives, put among zeros for another one, the pinned IREE makes wrong numbers.
+    """
+    op = each.op.operation
+    rank, spatial = ir.RankedTensorType(op.operands[2].type).rank, len(each.steps)
+    with op.location, ir.InsertionPoint(op):
+        output = sizes_of(op.operands[2], range(rank - spatial, rank))
+        op.operands[0] = _reached(each, each.window, [0] * spatial, output)
+
+
 def _count(output: Size, crop: int, step: int) -> Size:
     """How many elements a phase has."""
     if isinstance(output, int):

@@ -12,10 +12,11 @@ from .convolution_forms import form_of
 
 @dataclass(frozen=True)
 class Spread:
-    """A convolution without strides over an image spread with zeros.
+    """A convolution without strides over an image spread with zeros, or put among zeros as it is (steps of 1).
 
     `image` [N, C, size...] is what was spread: its element i stands at `places` + i * `steps`, for each of the spatial
-    dimensions; a place is negative where the first elements were cut off. `kernel` is a weight [(G), F, C, window...].
+    dimensions; a place is negative where the first elements were cut off. `kernel` is a weight [(G), F, C, window...];
+    None where the program computes it and all steps are 1.
     """
 
     op: Any
@@ -29,30 +30,33 @@ class Spread:
     @property
     def window(self) -> tuple[int, ...]:
         """The kernel's extent."""
-        return tuple(self.kernel.logical.value.shape)[3 if self.groups else 2 :]
+        return tuple(ir.RankedTensorType(self.op.operation.operands[1].type).shape)[3 if self.groups else 2 :]
 
 
 def spread(op: Any) -> Spread | None:
-    """`op` as a convolution over a spread image that has phases; None when it is none."""
+    """`op` as a convolution over a spread image; None when it is none, or has no phases though it has steps."""
     operation, form = op.operation, form_of(op)
     if form is None or not _is_float(operation.results[0]) or any(step != 1 for step in form.strides):
         return None
-    kernel = operation.operands[1].owner
-    if isinstance(kernel, ir.Block) or kernel.operation.name != Weight.OPERATION_NAME:
+    kind = ir.RankedTensorType(operation.operands[1].type)
+    groups = kind.get_dim_size(0) if form.grouped else 0
+    found = _image(_ungrouped(operation.operands[0]) if groups else operation.operands[0])
+    if found is None or not kind.has_static_shape:
         return None
-    groups = kernel.opview.logical.value.shape[0] if form.grouped else 0
-    image = _ungrouped(operation.operands[0]) if groups else operation.operands[0]
-    found = _image(image)
-    if found is None or kernel.opview.layout.value != "row_major":
-        return None
-    source, places, steps = found
-    each = Spread(op, source, kernel.opview, groups, places, steps, form.dilations)
-    apart = [step > 1 for step in steps]
+    each = Spread(op, found[0], _weight(operation.operands[1]), groups, *found[1:], form.dilations)
+    apart = [step > 1 for step in each.steps]
     dense = [
         dilation == 1 or size == 1 or not far
         for dilation, size, far in zip(each.dilations, each.window, apart, strict=True)
     ]
-    return each if any(apart) and all(dense) else None
+    return each if not any(apart) or (each.kernel is not None and all(dense)) else None
+
+
+def _weight(kernel: ir.Value) -> Any:
+    owner = kernel.owner
+    if isinstance(owner, ir.Block) or owner.operation.name != Weight.OPERATION_NAME:
+        return None
+    return owner.opview if owner.opview.layout.value == "row_major" else None
 
 
 def _is_float(value: ir.Value) -> bool:

@@ -8,7 +8,7 @@ from torch_mlir import ir
 from ..base import Pass
 from ..walk import operations
 from .derive import derive
-from .phases import in_phases
+from .phases import in_phases, over_padding
 from .spread_images import spread
 from .turned_kernels import turned
 
@@ -21,8 +21,9 @@ class TransposedConvolutions(Pass):
     that is turned around on every call. Here the kernel becomes a derived weight; with strides, it is cut into one for
     each phase, which is the outputs that read the same elements of the kernel; one convolution over the image as it is
     computes all phases, which are woven together then. With a stride of 2 in two dimensions that is a quarter of the
-    multiplications. A weight that something else reads too lies in the slab twice then. Dilated kernels keep the zeros
-    of a dimension with strides. Runs before `infer-guard-gathers`, which would hide how the kernel is read.
+    multiplications. A weight that something else reads too lies in the slab twice then. Dilated kernels keep the
+    zeros of a dimension with strides. Without strides the image is padded. Runs before `infer-guard-gathers`, which
+    would hide how the kernel is read.
 
     Before:
 
@@ -59,5 +60,7 @@ class TransposedConvolutions(Pass):
             generic.operation.erase()
         for op in operations(module):
             each = spread(op)
-            if each is not None:
+            if each is not None and all(step == 1 for step in each.steps):
+                over_padding(each)
+            elif each is not None:
                 in_phases(each)

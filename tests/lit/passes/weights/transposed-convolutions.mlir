@@ -175,3 +175,21 @@ func.func @others(%x: tensor<?x4x5xf32>, %n: index, %m: index, %init: tensor<?x4
   %v = linalg.conv_1d_ncw_fcw {dilations = dense<1> : vector<1xi64>, strides = dense<1> : vector<1xi64>} ins(%o, %w : tensor<?x4x11xf32>, tensor<4x4x2xf32>) outs(%init : tensor<?x4x10xf32>) -> tensor<?x4x10xf32>
   return %y, %v : tensor<?x4x10xf32>, tensor<?x4x10xf32>
 }
+
+// -----
+
+// Without strides, whatever the kernel is: an image that was put among zeros is padded.
+// CHECK-LABEL: func.func @beside
+// CHECK-SAME: (%[[X:.*]]: tensor<?x2x5x6xf32>, %[[K:.*]]: tensor<4x2x3x1xf32>
+// CHECK: %[[P:.*]] = tensor.pad %[[X]] low[0, 0, 2, 0] high[0, 0, 1, 0] {
+// CHECK: linalg.conv_2d_nchw_fchw {{.*}} ins(%[[P]], %[[K]] : tensor<?x2x8x6xf32>, tensor<4x2x3x1xf32>) outs(%arg2 : tensor<?x4x6x6xf32>)
+func.func @beside(%x: tensor<?x2x5x6xf32>, %k: tensor<4x2x3x1xf32>, %init: tensor<?x4x6x6xf32>) -> tensor<?x4x6x6xf32> {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %n = tensor.dim %x, %c0 : tensor<?x2x5x6xf32>
+  %e = tensor.empty(%n) : tensor<?x2x8x6xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%e : tensor<?x2x8x6xf32>) -> tensor<?x2x8x6xf32>
+  %z = tensor.insert_slice %x into %zeros[0, 0, 2, 0] [%n, 2, 5, 6] [1, 1, 1, 1] : tensor<?x2x5x6xf32> into tensor<?x2x8x6xf32>
+  %y = linalg.conv_2d_nchw_fchw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>} ins(%z, %k : tensor<?x2x8x6xf32>, tensor<4x2x3x1xf32>) outs(%init : tensor<?x4x6x6xf32>) -> tensor<?x4x6x6xf32>
+  return %y : tensor<?x4x6x6xf32>
+}
