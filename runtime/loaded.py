@@ -13,6 +13,7 @@ from infc.errors import ArtifactError, ExecutorFailed
 from .artifact import CHUNK_SIZE, Artifact, ModuleBuild, StageBuild
 from .devices import LOST, NOT_LOST, Device, instance
 from .memory import Mapping, kernel
+from .memory.leaving import leave, sweep
 from .memory.loading import LoadedSlab
 from .memory.pages import MapSlab, map_blobs, map_files
 from .memory.rows import order_of_need
@@ -61,8 +62,11 @@ class LoadedStage:
             kernel.read_ahead(code.address, code.length)
         self._contexts: dict[str, tuple[Any, Any]] = {}
         self._index = rt.ParameterIndex()
+        self._lent: list[memoryview] = []
         if build.slab.length:
-            handle = rt.FileHandle.wrap_memory(self.weights.view(), readable=True, writable=False)
+            sweep()
+            self._lent.append(self.weights.view())
+            handle = rt.FileHandle.wrap_memory(self._lent[0], readable=True, writable=False)
             for weight in build.slab.weights:
                 self._index.add_from_file_handle(weight.key, handle, weight.length, weight.offset)
         self._calls = Lock()
@@ -156,6 +160,7 @@ class LoadedStage:
         for code in self._code.values():
             code.close()
         self.weights.close()
+        leave(self._lent)
 
     def _load(self, way: Way) -> None:
         digest = way.build.module
