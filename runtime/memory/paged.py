@@ -255,7 +255,7 @@ def not_brought(reasons: Collection[str]) -> InfcError:
     """The error of chunks that could not be brought in, for these reasons."""
     return InfcError(
         f"{len(reasons)} chunks cannot be brought into the arena: {next(iter(reasons))}",
-        hint="the pool's log says which; less --memory leaves more for other processes",
+        hint="the pool's log says which: replace files that are damaged; where memory lacks, less --memory leaves more",
     )
 
 

@@ -1,7 +1,8 @@
 """Models of two stages, made without infc's compiler: one body, and heads of their own.
 
 `h = relu(x @ w + b) + ballast` with x f32[2, 8] and h f32[2, 4], then `z = h @ v` with v f32[4, 4], which differs from
-head to head. The ballast is `CHUNKS` chunks of weights whose sum is added, so that a call touches each of their pages.
+head to head. The ballast is `CHUNKS` chunks of weights whose sum is added: IREE adds it up once, when the
+module loads, which touches each of their pages.
 """
 
 import platform
