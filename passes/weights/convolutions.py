@@ -13,7 +13,10 @@ from .convolution_forms import form_of
 # images: programs of one model for several of them share the kernel.
 LARGEST_POINTWISE = 1024  # elements of an output's channel: above, a 1×1 kernel as it lies is faster
 FEWEST_FEATURES = 128  # of a dense convolution without strides: each unfolded element is read once for a feature
+FEWEST_OF_SMALL = 16  # of one whose unfolded image is small
+FEWEST_OF_SLOW = 8  # where IREE's own loops are slow: in one and three dims, and windows of up to 4 elements
 LARGEST_UNFOLDED = 16 << 20  # bytes, of one image: above, IREE's own loops are faster where there are no strides
+LARGEST_SMALL = 2 << 20  # bytes, of one image
 LARGEST_BATCH = 8 << 20  # bytes unfolded at a time: more images are taken one after the other
 
 
@@ -106,7 +109,12 @@ def _pays(each: Convolution) -> bool:
         return bool(each.groups) or prod(each.output) <= LARGEST_POINTWISE
     if each.groups or prod(each.strides) > 1:
         return each.unfolded <= 4 * LARGEST_UNFOLDED
-    return each.kernel[0] >= FEWEST_FEATURES and each.unfolded <= LARGEST_UNFOLDED
+    features, flat = each.kernel[0], len(each.window) == 2
+    if not flat or prod(each.window) <= 4:
+        return features >= FEWEST_OF_SLOW and each.unfolded <= (1 if flat else 4) * LARGEST_UNFOLDED
+    if features >= FEWEST_FEATURES:
+        return each.unfolded <= LARGEST_UNFOLDED
+    return features >= FEWEST_OF_SMALL and each.unfolded <= LARGEST_SMALL
 
 
 def _convolutions(kernel: ir.Value) -> list[Convolution]:

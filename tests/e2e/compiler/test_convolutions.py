@@ -21,10 +21,10 @@ class Twice(nn.ConvTranspose2d):
 # Each with its input's shape, what its kernel is made of in the slab, and the layout that it has there.
 LAYERS = (
     (nn.ConvTranspose2d(8, 6, 2, stride=2), (1, 8, 5, 4), "permute[1,0,2,3]|flip[2,3]|phases[2,2]", "mmt4d[16,1]"),
-    (nn.ConvTranspose2d(4, 34, (4, 3), (2, 1), (1, 2)), (2, 4, 5, 4), "phases[2,1]", "row_major"),
+    (nn.ConvTranspose2d(4, 34, (4, 3), (2, 1), (1, 2)), (2, 4, 5, 4), "phases[2,1]|", "mmt4d[16,1]"),
     (nn.ConvTranspose2d(4, 34, 3, 2, 1, output_padding=1, bias=False), (1, 4, 5, 4), "phases[2,2]", "mmt4d[16,1]"),
     (nn.ConvTranspose2d(6, 9, 4, 3, 0, 2, groups=3), (2, 6, 3, 4), "phases[3,3]", "mmt4d[16,1]"),
-    (nn.ConvTranspose1d(4, 6, 16, 8, 4), (1, 4, 9), "phases[8]", "row_major"),
+    (nn.ConvTranspose1d(4, 6, 16, 8, 4), (1, 4, 9), "phases[8]|", "mmt4d[16,1]"),
     (nn.ConvTranspose3d(4, 3, 2, 2), (1, 4, 2, 3, 2), "phases[2,2,2]", "mmt4d[16,1]"),
     (nn.ConvTranspose3d(4, 6, 3, 2, groups=2), (1, 4, 2, 3, 2), "phases[2,2,2]|", "mmt4d[16,1]"),
     (nn.Conv1d(6, 8, 3, 2, 1, groups=2), (2, 6, 9), "reshape[2,4,9]", "mmt4d[4,1]"),

@@ -59,7 +59,11 @@ CASES = (
     Case((2, 6, 5), 22, (1,), stride=3, element="f16", bias=False),
     # Images that are taken one after the other: their windows are too large to lie in memory together.
     Case((3, 40, 40, 44), 128, (3, 3)),
-    Case((1, 4, 6, 6), 16, (3, 3), "row_major"),
+    Case((1, 4, 6, 6), 12, (3, 3), "row_major"),
+    Case((1, 4, 6, 6), 16, (3, 3)),
+    Case((2, 4, 6, 6), 8, (2, 2), "mmt4d[8,1]", dilation=2),
+    Case((2, 4, 30), 7, (3,), "row_major"),
+    Case((2, 4, 30), 9, (3,), varies=True, element="f16"),
 )
 
 

@@ -4,11 +4,11 @@
 
 // Few features, and no strides: IREE's own loops are as fast.
 // CHECK-LABEL: func.func @narrow
-func.func @narrow(%x: tensor<1x4x9x9xf32>, %init: tensor<1x16x7x7xf32>) -> tensor<1x16x7x7xf32> {
-  %w = "infer.weight"() {key = "w", digest = "sha256:1", layout = "row_major", logical = tensor<16x4x3x3xf32>} : () -> tensor<16x4x3x3xf32>
+func.func @narrow(%x: tensor<1x4x9x9xf32>, %init: tensor<1x12x7x7xf32>) -> tensor<1x12x7x7xf32> {
+  %w = "infer.weight"() {key = "w", digest = "sha256:1", layout = "row_major", logical = tensor<12x4x3x3xf32>} : () -> tensor<12x4x3x3xf32>
   // CHECK: linalg.conv_2d_nchw_fchw
-  %y = linalg.conv_2d_nchw_fchw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>} ins(%x, %w : tensor<1x4x9x9xf32>, tensor<16x4x3x3xf32>) outs(%init : tensor<1x16x7x7xf32>) -> tensor<1x16x7x7xf32>
-  return %y : tensor<1x16x7x7xf32>
+  %y = linalg.conv_2d_nchw_fchw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>} ins(%x, %w : tensor<1x4x9x9xf32>, tensor<12x4x3x3xf32>) outs(%init : tensor<1x12x7x7xf32>) -> tensor<1x12x7x7xf32>
+  return %y : tensor<1x12x7x7xf32>
 }
 
 // Windows that would take more memory than pays.
