@@ -137,7 +137,8 @@ def test_an_answer_that_the_interface_does_not_promise_is_refused(claim: msgspec
         process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         executor = Executor(process, channel)
         try:
-            await executor.infer(Work(Infer("m", "main", ()), (), (Tensor("a", "u8", (3,)),)))
+            begun = await executor.begin(Work(Infer("m", "main", ()), (), (Tensor("a", "u8", (3,)),)))
+            await begun.answer
         finally:
             await executor.end()
 
