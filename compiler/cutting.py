@@ -14,9 +14,9 @@ from ..passes.partitioning import parse_split
 from ..passes.partitioning.split import CLIENT
 from ..passes.running.runner import make_context
 from ..passes.sizes import byte_size
+from ..passes.stages.dims import to_attributes
 from ..passes.stages.outline_stages import PLACEMENT_ATTRIBUTE, STAGE_ATTRIBUTE
 from ..passes.stages.partition import UNUSED_ATTRIBUTE, Partition
-from ..passes.stages.rpc_interface import DIMS
 from ..passes.walk import operations
 from ..runtime.artifact import UNKNOWN, DType, Edge, Method, Ref, Step, TensorSpec, Wiring
 from .build import BINDINGS
@@ -117,11 +117,7 @@ def _with_dims(lowered: str, method: Method) -> str:
     said = {dim.name: f"{dim.name}[{dim.low}..{dim.high}]" for dim in method.dims} | {UNKNOWN: UNKNOWN}
 
     def attributes(specs: Sequence[TensorSpec]) -> ir.ArrayAttr:
-        dims = [[said[size] for size in spec.shape if isinstance(size, str)] for spec in specs]
-        entries = [
-            {DIMS: ir.ArrayAttr.get([ir.StringAttr.get(each) for each in names])} if names else {} for names in dims
-        ]
-        return ir.ArrayAttr.get([ir.DictAttr.get(entry) for entry in entries])
+        return to_attributes([[said[size] for size in spec.shape if isinstance(size, str)] for spec in specs])
 
     with BINDINGS, make_context() as context:
         module = ir.Module.parse(lowered, context)

@@ -1,6 +1,7 @@
 """Building elementwise `linalg.generic`s, and telling what one that is there computes."""
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 from torch_mlir import ir
@@ -54,6 +55,19 @@ def reshaped(value: ir.Value, shape: "Sequence[int | ir.Value]", groups: Sequenc
         values = [each for each in shape if not isinstance(each, int)]
         return tensor.expand_shape(result, value, [list(group) for group in groups], values, known)
     return tensor.collapse_shape(result, value, [list(group) for group in groups])
+
+
+def collapsed(value: ir.Value, groups: Sequence[Sequence[int]]) -> ir.Value:
+    """`value` with the dimensions of each of `groups` as one, of a size that is not known where one of them is not."""
+    kind = ir.RankedTensorType(value.type)
+    if len(groups) == kind.rank:
+        return value
+    dynamic = ir.ShapedType.get_dynamic_size()
+    sizes = [
+        dynamic if any(kind.is_dynamic_dim(axis) for axis in group) else prod(kind.get_dim_size(axis) for axis in group)
+        for group in groups
+    ]
+    return tensor.collapse_shape(ir.RankedTensorType.get(sizes, kind.element_type), value, [list(g) for g in groups])
 
 
 def sizes_of(value: ir.Value, axes: Sequence[int]) -> list[int | ir.Value]:

@@ -28,6 +28,14 @@ def shape_of(kind: ir.Type) -> list[int]:
     return [1 if kind.is_dynamic_dim(axis) else kind.get_dim_size(axis) for axis in range(kind.rank)]
 
 
+def varying(value: ir.Value) -> list[int]:
+    """The axes of a value along which its size varies; none of what is no tensor."""
+    kind = value.type
+    if not isinstance(kind, ir.RankedTensorType):
+        return []
+    return [axis for axis in range(kind.rank) if kind.is_dynamic_dim(axis)]
+
+
 def byte_size(kind: ir.Type, shape: Sequence[int] | None = None) -> int:
     """The bytes of a value of type `kind`, sub-byte elements packed, index as i64; its sizes are those of `shape`
     instead of `shape_of(kind)` where that is given."""

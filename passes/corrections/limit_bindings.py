@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch_mlir import ir
-from torch_mlir.dialects import arith, tensor
 
 from infc.errors import CompileError
 
 from ..base import Pass
+from ..elementwise import sizes_of
+from ..sizes import varying
 from ..walk import operations
 
 # What only looks at a tensor in another shape.
@@ -85,10 +86,9 @@ def _barrier(value: ir.Value) -> ir.Value:
     """The value behind a barrier, which says nothing of sizes that vary: so they are tied to what is behind it."""
     kind = value.type
     barrier = ir.Operation.create("util.optimization_barrier", results=[kind], operands=[value]).result
-    varying = [axis for axis in range(kind.rank) if kind.is_dynamic_dim(axis)]
-    if not varying:
+    sizes = sizes_of(value, varying(value))
+    if not sizes:
         return barrier
-    sizes = [tensor.DimOp(value, arith.ConstantOp.create_index(axis)).result for axis in varying]
     return ir.Operation.create("flow.tensor.tie_shape", results=[kind], operands=[barrier, *sizes]).result
 
 

@@ -10,11 +10,10 @@ from torch_mlir import ir
 from ...dialects.infer import Weight
 from ..modules import module_of
 from ..partitioning import Graph, Node, Value
-from ..sizes import byte_size, shape_of
+from ..sizes import byte_size, shape_of, varying
 from ..walk import operations
 from ..weights.rows import reads_rows
 from .cost import op_flops
-from .dims import varying
 
 if TYPE_CHECKING:
     from .extents import Extents

@@ -1,5 +1,6 @@
 """The dims that a function's arguments say they have, with their names and ranges: `rpc.dims`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ from torch_mlir import ir
 
 from ...dialects.rpc_method import DIM
 from ..base import PassError
+from ..sizes import varying
 from .rpc_interface import DIMS
 
 
@@ -52,12 +54,10 @@ class Dims:
         return Dims(tuple(names), ranges)
 
 
-def varying(value: ir.Value) -> list[int]:
-    """The axes of a value along which its size varies; none of what is no tensor."""
-    kind = value.type
-    if not isinstance(kind, ir.RankedTensorType):
-        return []
-    return [axis for axis in range(kind.rank) if kind.is_dynamic_dim(axis)]
+def to_attributes(dims: Sequence[Sequence[str]]) -> ir.ArrayAttr:
+    """The attributes of a function's arguments or results that say what their dims are, `batch[1..64]`."""
+    entries = [{DIMS: ir.ArrayAttr.get([ir.StringAttr.get(each) for each in names])} if names else {} for names in dims]
+    return ir.ArrayAttr.get([ir.DictAttr.get(entry) for entry in entries])
 
 
 def _words(function: Any, attribute: ir.Attribute) -> list[str]:

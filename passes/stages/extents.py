@@ -6,9 +6,9 @@ from typing import Any
 import sympy
 from torch_mlir import ir
 
-from ..sizes import shape_of
+from ..sizes import shape_of, varying
 from .arithmetic import Size, applied, combine, compare, dim, product, total
-from .dims import Dims, varying
+from .dims import Dims
 from .staging import callee_of
 
 _CASTS = {"arith.index_cast", "arith.extsi", "arith.extui"}

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from torch_mlir import ir
 
 from ..base import PassError
-from .dims import Dims, varying
-from .rpc_interface import DIMS
+from ..sizes import varying
+from .dims import Dims, to_attributes
 from .staging import callee_of
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def name_dims(function: Any, remote: Any, sent: Sequence[ir.Value], given: Seque
     for value, names in zip(given, outputs, strict=True):
         if missing := [name for name in names if name in words and name not in checked]:
             raise _refused(value, f"would come back, and nothing that is sent has the size {missing[0]}")
-    remote.operation.attributes["arg_attrs"] = _attributes([[words[name] for name in names] for names in inputs])
-    remote.operation.attributes["res_attrs"] = _attributes(
+    remote.operation.attributes["arg_attrs"] = to_attributes([[words[name] for name in names] for names in inputs])
+    remote.operation.attributes["res_attrs"] = to_attributes(
         [[words.get(name, _UNKNOWN) for name in names] for names in outputs]
     )
 
@@ -82,11 +82,6 @@ def _named(extents: "Extents", value: ir.Value) -> list[str]:
     """The names of a value's sizes that vary, or the expressions that they are."""
     sizes = (extents.along(value, axis) for axis in varying(value))
     return [_UNKNOWN if size is None else str(size) for size in sizes]
-
-
-def _attributes(dims: Sequence[Sequence[str]]) -> ir.ArrayAttr:
-    entries = [{DIMS: ir.ArrayAttr.get([ir.StringAttr.get(each) for each in names])} if names else {} for names in dims]
-    return ir.ArrayAttr.get([ir.DictAttr.get(entry) for entry in entries])
 
 
 def _list(words: Mapping[str, str]) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch_mlir import ir
-from torch_mlir.dialects import arith, tensor
 
 from ...dialects.infer import Stage, Transfer, Yield
+from ..elementwise import sizes_of
 from ..walk import operations
 from .boxing import box, boxed_type, unbox
 from .dataflow import Body
@@ -119,13 +119,9 @@ def _make_stage(
         for op in body.in_order(repeated, members):
             if op.operation in dims:
                 value, axis = dims[op.operation]
-                mapping[op.operation.results[0]] = _dim(mapping[value], axis)
+                (mapping[op.operation.results[0]],) = sizes_of(mapping[value], [axis])
             else:
                 copy_op(op, ir.InsertionPoint.current, mapping)
         Yield(values=pack([box(mapping[value]) for value in outputs]))
     results = unpack(stage.outputs)
     values.update({value: _Place(result, placement) for value, result in zip(outputs, results, strict=True)})
-
-
-def _dim(value: ir.Value, axis: int) -> ir.Value:
-    return tensor.DimOp(value, arith.ConstantOp.create_index(axis)).result

@@ -7,7 +7,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, tensor
 
 from ...dialects.transforms import Phases
-from ..elementwise import Size, elementwise, reshaped, sizes_of
+from ..elementwise import Size, collapsed, elementwise, reshaped, sizes_of
 from .contractions import is_zero_fill
 from .derive import derive
 from .spread_images import Spread
@@ -144,13 +144,7 @@ def _woven(sums: ir.Value, front: Sequence[Size], steps: Sequence[int], counts: 
         apart, outs=[tensor.empty(sizes, ir.RankedTensorType(sums.type).element_type)], permutation=order
     )
     whole = [[axis] for axis in range(lead)] + [[lead + 2 * axis, lead + 2 * axis + 1] for axis in spatial]
-    kind = ir.RankedTensorType(beside.results[0].type)
-    dynamic = ir.ShapedType.get_dynamic_size()
-    shape = [
-        dynamic if any(kind.is_dynamic_dim(axis) for axis in group) else prod(kind.get_dim_size(axis) for axis in group)
-        for group in whole
-    ]
-    return tensor.collapse_shape(ir.RankedTensorType.get(shape, kind.element_type), beside.results[0], whole)
+    return collapsed(beside.results[0], whole)
 
 
 def _cropped(value: ir.Value, crops: Sequence[int], sizes: Sequence[Size]) -> ir.Value:

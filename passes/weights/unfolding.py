@@ -1,13 +1,12 @@
 """Convolutions as products: the windows of the images as the columns of a matrix (im2col)."""
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, tensor
 
-from ..elementwise import sizes_of
+from ..elementwise import collapsed, sizes_of
 from .convolutions import Convolution
 
 
@@ -22,10 +21,10 @@ def columns(each: Convolution, x: ir.Value) -> ir.Value:
     spatial = len(each.window)
     in_front = [[axis] for axis in range(lead - 1)]
     if each.is_pointwise and list(kind.shape)[lead:] == list(each.output):
-        return _joined(_widened(x), [*in_front, [lead - 1], list(range(lead, kind.rank))])
+        return collapsed(_widened(x), [*in_front, [lead - 1], list(range(lead, kind.rank))])
     windows = list(range(lead - 1, lead + spatial))
     places = list(range(lead + spatial, lead + 2 * spatial))
-    return _joined(_windows(each, x, lead), [*in_front, windows, places])
+    return collapsed(_windows(each, x, lead), [*in_front, windows, places])
 
 
 def _windows(each: Convolution, x: ir.Value, lead: int) -> ir.Value:
@@ -76,15 +75,3 @@ def _cropped(x: ir.Value, sizes: Sequence[int]) -> ir.Value:
     unknown = [each for each in sizes_of(x, range(lead)) if not isinstance(each, int)]
     result = ir.RankedTensorType.get(shape, kind.element_type)
     return tensor.extract_slice(result, x, [], unknown, [], [0] * kind.rank, shape, [1] * kind.rank)
-
-
-def _joined(value: ir.Value, groups: Sequence[Sequence[int]]) -> ir.Value:
-    kind = ir.RankedTensorType(value.type)
-    if len(groups) == kind.rank:
-        return value
-    dynamic = ir.ShapedType.get_dynamic_size()
-    sizes = [
-        dynamic if any(kind.is_dynamic_dim(axis) for axis in group) else prod(kind.get_dim_size(axis) for axis in group)
-        for group in groups
-    ]
-    return tensor.collapse_shape(ir.RankedTensorType.get(sizes, kind.element_type), value, [list(g) for g in groups])
